@@ -1,0 +1,122 @@
+"""A load generator that costs little: raw HTTP/1.1 over keep-alive connections, one request at a time on each."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+
+class LoadResult(msgspec.Struct, frozen=True):
+    """What came back. Latencies in seconds, from the moment a request was due."""
+
+    duration_s: float
+    statuses: dict[int, int]
+    latencies_s: list[float]
+
+    @property
+    def per_s(self) -> float:
+        return len(self.latencies_s) / self.duration_s
+
+    def quantile_ms(self, share: float) -> float:
+        ordered = sorted(self.latencies_s)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
+
+
+def request_bytes(path: str, token: str, body: bytes) -> bytes:
+    """One POST, ready for the wire."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, done: Callable[["_Connection", int], None]) -> None:
+        self._done = done
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self.due_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def send(self, request: bytes, due_s: float) -> None:
+        assert self._transport is not None
+        self.due_s = due_s
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        head = self._buffer[:head_end].lower()
+        at = head.find(b"content-length:")
+        length = int(head[at + 15 : head.find(b"\r", at) if b"\r" in head[at:] else None]) if at >= 0 else 0
+        if len(self._buffer) < head_end + 4 + length:
+            return
+        self._buffer = self._buffer[head_end + 4 + length :]
+        self._done(self, int(head[9:12]))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def run_load(
+    port: int,
+    next_request: Callable[[], bytes],
+    *,
+    connections: int,
+    duration_s: float,
+    rate_per_s: float | None = None,
+) -> LoadResult:
+    """Load for `duration_s`: as fast as answers come (closed loop), or at `rate_per_s` whatever comes (open loop)."""
+    idle: list[_Connection] = []
+    due: list[float] = []
+    statuses: dict[int, int] = {}
+    latencies_s: list[float] = []
+    running = True
+
+    def done(connection: _Connection, status: int) -> None:
+        now_s = time.perf_counter()
+        latencies_s.append(now_s - connection.due_s)
+        statuses[status] = statuses.get(status, 0) + 1
+        if running and rate_per_s is None:
+            connection.send(next_request(), now_s)
+        elif due:
+            connection.send(next_request(), due.pop(0))
+        else:
+            idle.append(connection)
+
+    loop = asyncio.get_running_loop()
+    for _ in range(connections):
+        _, connection = await loop.create_connection(lambda: _Connection(done), "127.0.0.1", port)
+        idle.append(connection)
+    everything = list(idle)
+    start_s = time.perf_counter()
+    if rate_per_s is None:
+        while idle:
+            idle.pop().send(next_request(), time.perf_counter())
+        await asyncio.sleep(duration_s)
+    else:
+        sent = 0
+        while (elapsed_s := time.perf_counter() - start_s) < duration_s:
+            for number in range(sent, int(elapsed_s * rate_per_s)):
+                when_s = start_s + number / rate_per_s
+                if idle:
+                    idle.pop().send(next_request(), when_s)
+                else:
+                    due.append(when_s)
+            sent = int(elapsed_s * rate_per_s)
+            await asyncio.sleep(0.001)
+    running = False
+    measured_s = time.perf_counter() - start_s
+    answered = len(latencies_s)
+    await asyncio.sleep(0.5)
+    for connection in everything:
+        connection.close()
+    return LoadResult(measured_s, dict(statuses), latencies_s[:answered])

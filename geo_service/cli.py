@@ -1,0 +1,287 @@
+"""The commands of `geo-service`. Each imports what it needs, so that `--help` is instant.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from geo_service.settings import Settings, SettingsError, read_settings, settings_page
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="From a phone's position to one timely push, or to a stored reason for silence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+tenants_app = typer.Typer(help="Tenants: one company, its stores and customers.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keys of a tenant. A key is shown once, when it is made.", no_args_is_help=True)
+geofences_app = typer.Typer(help="Geofences in bulk, straight to the database.", no_args_is_help=True)
+stand_in_app = typer.Typer(help="APNs and FCM stand-ins on loopback.", no_args_is_help=True)
+app.add_typer(tenants_app, name="tenants")
+app.add_typer(keys_app, name="keys")
+app.add_typer(geofences_app, name="geofences")
+app.add_typer(stand_in_app, name="stand-in")
+
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="NAME", help="The tenant's name.")]
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """Tell what went wrong on stderr, and end with `code`."""
+    typer.echo(message, err=True)
+    return typer.Exit(code)
+
+
+def settings() -> Settings:
+    """The settings of the environment; wrong ones end the command."""
+    try:
+        return read_settings(os.environ)
+    except SettingsError as error:
+        raise fail(f"These settings cannot be used:\n{error}", 2) from None
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; what the user must mend becomes one clear message."""
+    import uvloop
+
+    from geo_service.database.errors import DatabaseError
+    from geo_service.database.migrate import MigrationError
+    from geo_service.tenants.tenants import TenantError
+
+    try:
+        return uvloop.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(1) from None
+    except (SettingsError, DatabaseError, MigrationError, TenantError, OSError) as error:
+        raise fail(f"{type(error).__name__}: {error}") from None
+
+
+def print_json(value: Any) -> None:
+    from geo_service.web.wire import to_json
+
+    typer.echo(to_json(value).decode())
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8080,
+) -> None:
+    """The service. All settings come from the environment (docs/settings.md)."""
+    from geo_service.serve import serve as serve_until_signal
+
+    run(serve_until_signal(settings(), host, port))
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server up afterwards.")] = False,
+    speed: Annotated[float, typer.Option(min=0.5, max=20, help="How much faster than life it runs.")] = 1.0,
+) -> None:
+    """The main job with nothing to set up: a town, six customers, and what their phones show."""
+    from geo_service.logs import configure_logs
+    from sdk_stub.demo.run import run_demo
+
+    configure_logs("error", None)
+    if not run(run_demo(speed=speed, keep=keep)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date; creates the tenant `default` when there is none."""
+    from geo_service.database.home import postgres_home
+    from geo_service.database.migrate import migrate as bring_up_to_date
+    from geo_service.tenants.tenants import ensure_default_tenant
+
+    async def work() -> None:
+        async with postgres_home(settings()) as dsn:
+            for name in await bring_up_to_date(dsn):
+                typer.echo(f"applied {name}")
+            await ensure_default_tenant(dsn)
+        typer.echo("The database is up to date.")
+
+    run(work())
+
+
+@app.command("settings")
+def settings_command() -> None:
+    """Print the settings page (docs/settings.md)."""
+    typer.echo(settings_page(), nl=False)
+
+
+@tenants_app.command("create")
+def tenants_create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits, . _ -")],
+    customer_token_key: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Public key (PEM) for customer tokens, in place of a secret."),
+    ] = None,
+) -> None:
+    """Create a tenant; prints its id and the secret that signs its customer tokens."""
+    from geo_service.database.home import postgres_home
+    from geo_service.tenants.tenants import create_tenant
+
+    async def work() -> None:
+        public_key = customer_token_key.read_text() if customer_token_key is not None else None
+        async with postgres_home(settings()) as dsn:
+            print_json(await create_tenant(dsn, name, public_key))
+
+    run(work())
+
+
+@tenants_app.command("list")
+def tenants_list() -> None:
+    """All tenants."""
+    from geo_service.database.home import postgres_home
+    from geo_service.tenants.tenants import list_tenants
+
+    async def work() -> None:
+        async with postgres_home(settings()) as dsn:
+            print_json(await list_tenants(dsn))
+
+    run(work())
+
+
+@keys_app.command("create")
+def keys_create(
+    tenant: TenantOption,
+    kind: Annotated[str, typer.Option(help="publishable (in the app) or secret.")],
+    scopes: Annotated[str, typer.Option(help="Of a secret key, by comma: manager, pos, crm, qa, admin.")] = "",
+    stores: Annotated[str | None, typer.Option(help="Limit the key to these store ids, by comma.")] = None,
+) -> None:
+    """Create a key; it is printed once."""
+    from geo_service.database.home import postgres_home
+    from geo_service.tenants.keys import create_key
+
+    def listed(text: str) -> list[str]:
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    async def work() -> None:
+        async with postgres_home(settings()) as dsn:
+            store_ids = listed(stores) if stores is not None else None
+            print_json(await create_key(dsn, tenant, kind, listed(scopes), store_ids))
+
+    run(work())
+
+
+@keys_app.command("list")
+def keys_list(tenant: TenantOption) -> None:
+    """The keys of a tenant, without their secrets."""
+    from geo_service.database.home import postgres_home
+    from geo_service.tenants.keys import list_keys
+
+    async def work() -> None:
+        async with postgres_home(settings()) as dsn:
+            print_json(await list_keys(dsn, tenant))
+
+    run(work())
+
+
+@keys_app.command("revoke")
+def keys_revoke(tenant: TenantOption, key_id: Annotated[str, typer.Argument(metavar="KEY_ID")]) -> None:
+    """Revoke a key; it ends everywhere within a second."""
+    from geo_service.database.home import postgres_home
+    from geo_service.tenants.keys import revoke_key
+
+    async def work() -> None:
+        async with postgres_home(settings()) as dsn:
+            await revoke_key(dsn, tenant, key_id)
+
+    run(work())
+
+
+@app.command()
+def replay(
+    traces: Annotated[list[Path], typer.Argument(metavar="TRACE...", help="GPX or NDJSON files.")],
+    geofences: Annotated[Path | None, typer.Option(metavar="FILE", help="GeoJSON with ids (offline).")] = None,
+    policy: Annotated[str, typer.Option(help="strict (geometry alone) or default (as in production).")] = "default",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; stdout without it.")] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Send to a running service instead.")] = None,
+    key: Annotated[str | None, typer.Option(help="With --server: a publishable key.")] = None,
+    qa_key: Annotated[str | None, typer.Option(help="With --server: a qa key, to move a simulated clock.")] = None,
+    customer_token: Annotated[str | None, typer.Option(help="With --server: link the phone to a customer.")] = None,
+    speed: Annotated[float, typer.Option(min=0.01, help="With --server in real time: how much faster.")] = 1.0,
+) -> None:
+    """Positions through the production matcher: one NDJSON line per transition."""
+    from geo_service.replay.command import replay_offline, replay_to_server
+
+    if policy not in ("strict", "default"):
+        raise fail("--policy takes strict or default", 2)
+    if (geofences is None) == (server is None):
+        raise fail("Give --geofences FILE to replay offline, or --server URL to send to a service; one of them.", 2)
+    if geofences is not None:
+        done = replay_offline(traces, geofences, policy == "strict", out)
+    else:
+        assert server is not None
+        if key is None:
+            raise fail("--server needs --key with a publishable key; `geo-service keys create --kind publishable`", 2)
+        done = run(replay_to_server(traces, server, key, qa_key, customer_token, speed, out))
+    if not done:
+        raise typer.Exit(1)
+
+
+@geofences_app.command("import")
+def geofences_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="FeatureCollection or NDJSON.")],
+    tenant: TenantOption,
+) -> None:
+    """Import geofences; what is wrong with a feature is told and costs the others nothing."""
+    from geo_service.geofences.command import import_file
+
+    if not run(import_file(settings(), file, tenant)):
+        raise typer.Exit(1)
+
+
+@geofences_app.command("export")
+def geofences_export(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="NDJSON, or a FeatureCollection if it ends in json.")],
+    tenant: TenantOption,
+) -> None:
+    """Export all geofences of a tenant."""
+    from geo_service.geofences.command import export_file
+
+    run(export_file(settings(), file, tenant))
+
+
+@stand_in_app.command("apns")
+def stand_in_apns(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where its certificate and keys are kept.")] = Path(
+        ".geo-service/stand-in"
+    ),
+) -> None:
+    """APNs stand-in (HTTP/2 over TLS); prints the settings to use it, then each push as a line of JSON."""
+    from sdk_stub.stand_in.run import run_apns_stand_in
+
+    run(run_apns_stand_in(port, folder))
+
+
+@stand_in_app.command("fcm")
+def stand_in_fcm(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where its certificate and keys are kept.")] = Path(
+        ".geo-service/stand-in"
+    ),
+) -> None:
+    """FCM stand-in (OAuth and the v1 API); prints the settings to use it, then each push as a line of JSON."""
+    from sdk_stub.stand_in.run import run_fcm_stand_in
+
+    run(run_fcm_stand_in(port, folder))
+
+
+def main() -> None:
+    """Entry point of `geo-service`."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None

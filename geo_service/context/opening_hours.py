@@ -1,0 +1,45 @@
+"""Opening hours in OpenStreetMap syntax, in the store's time zone."""
+
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+from opening_hours import OpeningHours, ParserError  # type: ignore[attr-defined]  # missing in its stubs
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """Open or closed at one moment, and when that changes next (Unix seconds; None: not within a year)."""
+
+    is_open: bool
+    changes_at_s: float | None
+
+
+def opening_hours_problem(text: str) -> str | None:
+    """What is wrong with the text, or None."""
+    try:
+        OpeningHours(text)
+    except ParserError:
+        return "not in OpenStreetMap opening_hours syntax; give for example 'Mo-Sa 09:00-20:00; PH off'"
+    return None
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(text: str, time_zone: str, lat: float, lng: float) -> OpeningHours:
+    return OpeningHours(
+        text,
+        timezone=ZoneInfo(time_zone),
+        coords=(lat, lng),
+        auto_country=True,
+        auto_timezone=False,
+        max_interval_days=366,
+    )
+
+
+def hours_at(text: str, time_zone: str, lat: float, lng: float, now_s: float) -> Hours:
+    """The state at `now_s`. Public holidays and the sun are those of the place."""
+    zone = ZoneInfo(time_zone)
+    hours = _parsed(text, time_zone, lat, lng)
+    local = datetime.fromtimestamp(now_s, zone)
+    changes_at = hours.next_change(local)
+    return Hours(hours.is_open(local), changes_at.timestamp() if changes_at is not None else None)

@@ -1,0 +1,1 @@
+"""Customers with their cards and phones, and what they agreed to."""

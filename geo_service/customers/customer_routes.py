@@ -1,0 +1,131 @@
+"""The CRM's calls about customers."""
+
+from typing import Any
+
+from prometheus_client import Counter
+
+from geo_service.customers.customer import Customer, CustomerBody, CustomerExport, CustomerPicture, customer_of
+from geo_service.customers.holdings import erase, export
+from geo_service.customers.picture import read_picture
+from geo_service.database.database import Database
+from geo_service.database.queries import load_queries
+from geo_service.presence.phones import Phones
+from geo_service.web.endpoint import Answer, Call, Endpoint
+from geo_service.web.problems import Problem, invalid, not_found
+from geo_service.web.times import rfc3339
+from geo_service.web.wire import FieldProblem
+
+_SQL = load_queries(__file__, "customers.sql")
+
+ERASURES = Counter("geo_customers_erased_total", "Customers erased")
+CRM = frozenset({"crm"})
+# Card systems have clocks of their own.
+CLOCK_SKEW_S = 60.0
+
+
+def customer_endpoints(database: Database, phones: Phones) -> list[Endpoint[Any, Any]]:
+    """Write, read, export, erase. `phones` are those in memory: an erased customer's forget where they are at once."""
+    routes = _CustomerRoutes(database, phones)
+    return [
+        Endpoint(
+            "PUT",
+            "/v1/customers/{customer_id}",
+            routes.put,
+            summary="Tell about a customer: creates him (201) or replaces what was told before.",
+            scopes=CRM,
+            tags=("customers",),
+            body=CustomerBody,
+            answer=Customer,
+        ),
+        Endpoint(
+            "GET",
+            "/v1/customers/{customer_id}",
+            routes.read,
+            summary="The whole customer: card, vouchers, phones, consents, pushes, decisions, visits.",
+            scopes=CRM,
+            tags=("customers",),
+            answer=CustomerPicture,
+        ),
+        Endpoint(
+            "GET",
+            "/v1/customers/{customer_id}/export",
+            routes.export,
+            summary="Everything that is held about the customer, for his own copy.",
+            scopes=CRM,
+            tags=("customers",),
+            answer=CustomerExport,
+        ),
+        Endpoint(
+            "DELETE",
+            "/v1/customers/{customer_id}",
+            routes.erase,
+            summary="Erase the customer and everything that is held about him.",
+            description=(
+                "His vouchers, pushes, receipts, decisions, visits and card are deleted. His phones stay registered, "
+                "belong to nobody and may not be located until somebody agrees anew; the consent ledger keeps its "
+                "lines without his id. 204 also where there is nothing to erase."
+            ),
+            scopes=CRM,
+            tags=("customers",),
+            status=204,
+        ),
+    ]
+
+
+def _no_such_customer(customer_id: str) -> Problem:
+    return not_found(f"There is no customer {customer_id}; PUT /v1/customers/{customer_id} creates one.")
+
+
+class _CustomerRoutes:
+    def __init__(self, database: Database, phones: Phones) -> None:
+        self._database = database
+        self._phones = phones
+
+    async def put(self, call: Call[CustomerBody, None]) -> Answer:
+        body, now_s, tenant_id = call.body, call.received_at_s, call.principal.tenant_id
+        card = body.loyalty_card
+        as_of_s = card.as_of if card is not None else None
+        if as_of_s is not None and as_of_s > now_s + CLOCK_SKEW_S:
+            message = f"lies in the future; it is {rfc3339(now_s)} here"
+            raise invalid([FieldProblem("loyalty_card.as_of", message)])
+        async with self._database.tenant(tenant_id) as connection:
+            row = await connection.fetchrow(
+                _SQL.put_customer,
+                tenant_id,
+                call.path["customer_id"],
+                card.number if card is not None else None,
+                card.tier if card is not None else None,
+                card.points if card is not None else None,
+                float(as_of_s) if as_of_s is not None else None,
+                body.favourite_brands,
+                body.attributes,
+                body.locale,
+                now_s,
+            )
+        return Answer(customer_of(row), 201 if row["created"] else 200)
+
+    async def read(self, call: Call[None, None]) -> Answer:
+        customer_id = call.path["customer_id"]
+        async with self._database.tenant(call.principal.tenant_id, readonly=True) as connection:
+            picture = await read_picture(connection, customer_id, call.received_at_s)
+        if picture is None:
+            raise _no_such_customer(customer_id)
+        return Answer(picture)
+
+    async def export(self, call: Call[None, None]) -> Answer:
+        customer_id = call.path["customer_id"]
+        async with self._database.tenant(call.principal.tenant_id, readonly=True) as connection:
+            exported = await export(connection, customer_id, call.received_at_s)
+        if exported is None:
+            raise _no_such_customer(customer_id)
+        return Answer(exported)
+
+    async def erase(self, call: Call[None, None]) -> Answer:
+        customer_id = call.path["customer_id"]
+        erased = await self._database.run(
+            call.principal.tenant_id, lambda connection: erase(connection, customer_id, call.received_at_s)
+        )
+        for device_id in erased:
+            await self._phones.location_consent_is(device_id, False)
+        ERASURES.inc()
+        return Answer()

@@ -1,0 +1,182 @@
+"""The calls of a phone about itself: registration, changes, its customer, its consents."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import Counter
+
+from geo_service.customers.consents import link_customer, set_consents
+from geo_service.customers.device import (
+    Consent,
+    ConsentBody,
+    CustomerTokenBody,
+    Device,
+    DeviceBody,
+    DevicePatch,
+    Linked,
+    Registered,
+    device_of,
+)
+from geo_service.customers.registration import change, no_such_device, register
+from geo_service.database.database import Database
+from geo_service.database.queries import load_queries
+from geo_service.presence.phones import Phones
+from geo_service.presence.pings import Pings
+from geo_service.presence.watch_routes import Tenant, watch_endpoints
+from geo_service.web.auth import DEVICE, PUBLISHABLE
+from geo_service.web.credentials import new_credential
+from geo_service.web.endpoint import Answer, Call, Endpoint
+
+_SQL = load_queries(__file__, "devices.sql")
+
+REGISTRATIONS = Counter("geo_devices_registered_total", "Phones registered", ["platform"])
+CONSENTS = Counter("geo_consents_total", "Consents recorded", ["location", "marketing_push"])
+LINKS = Counter("geo_customer_links_total", "Phones linked to a customer", ["changed_hands"])
+
+
+def device_endpoints(
+    database: Database, phones: Phones, tenants: Callable[[str], Tenant], pings: Pings
+) -> list[Endpoint[Any, Any]]:
+    """Everything under `/v1/devices`. `phones` are those in memory: they learn of a change before it is answered."""
+    routes = _DeviceRoutes(database, phones)
+    return [
+        Endpoint(
+            "POST",
+            "/v1/devices",
+            routes.register,
+            summary="Register a phone; answers the token that it sends from then on.",
+            description=(
+                "Once per installation. A push token belongs to one phone at a time: another phone that had it gets "
+                "no more pushes. Nothing is recorded or sent before the customer has agreed "
+                "(`PUT /v1/devices/me/consents`)."
+            ),
+            scopes=PUBLISHABLE,
+            tags=("phone",),
+            body=DeviceBody,
+            answer=Registered,
+            status=201,
+            max_body_bytes=20_000,
+        ),
+        Endpoint(
+            "GET",
+            "/v1/devices/me",
+            routes.read,
+            summary="What the service knows about this phone.",
+            scopes=DEVICE,
+            tags=("phone",),
+            answer=Device,
+        ),
+        Endpoint(
+            "PATCH",
+            "/v1/devices/me",
+            routes.change,
+            summary="Tell what has changed on the phone; a new push token replaces the old one.",
+            scopes=DEVICE,
+            tags=("phone",),
+            body=DevicePatch,
+            answer=Device,
+            max_body_bytes=20_000,
+        ),
+        Endpoint(
+            "PUT",
+            "/v1/devices/me/customer",
+            routes.link,
+            summary="Link the phone to a customer, by a token that the retailer has signed.",
+            description=(
+                "A JWT, `sub` the customer's id. Signed with HS256 and the tenant's `customer_token_secret` (its text "
+                "as it was printed), or, where the operator has registered a public key, with RS256 or ES256. `exp`, "
+                "`nbf` and `iat` are honoured when present, with 60 s leeway. A customer whom the CRM has not told of "
+                "yet is created bare. When the phone was another customer's, its consents are reset and where it has "
+                "been is deleted."
+            ),
+            scopes=DEVICE,
+            tags=("phone",),
+            body=CustomerTokenBody,
+            answer=Linked,
+            max_body_bytes=20_000,
+        ),
+        Endpoint(
+            "PUT",
+            "/v1/devices/me/consents",
+            routes.consent,
+            summary="Record what the customer agreed to; effective at once.",
+            description=(
+                "Always all three purposes. Each call adds a line to a ledger that is never changed. Without "
+                "`location` no ping is taken and what was known about positions is forgotten; without "
+                "`marketing_push` nothing is sent, and what is not handed over yet is withdrawn."
+            ),
+            scopes=DEVICE,
+            tags=("phone",),
+            body=ConsentBody,
+            answer=Consent,
+            max_body_bytes=20_000,
+        ),
+        *watch_endpoints(database, phones, tenants, pings),
+    ]
+
+
+def device_of_call(call: Call[Any, Any]) -> uuid.UUID:
+    """The phone that calls."""
+    return uuid.UUID(call.principal.device_id)
+
+
+class _DeviceRoutes:
+    def __init__(self, database: Database, phones: Phones) -> None:
+        self._database = database
+        self._phones = phones
+
+    async def register(self, call: Call[DeviceBody, None]) -> Answer:
+        tenant_id, device_id = call.principal.tenant_id, uuid.uuid4()
+        credential = new_credential("device", tenant_id)
+        await self._database.run(
+            tenant_id,
+            lambda connection: register(
+                connection, tenant_id, device_id, credential.sha256, call.body, call.received_at_s
+            ),
+        )
+        REGISTRATIONS.labels(call.body.platform).inc()
+        return Answer(Registered(device_id=str(device_id), device_token=credential.text))
+
+    async def read(self, call: Call[None, None]) -> Answer:
+        async with self._database.tenant(call.principal.tenant_id, readonly=True) as connection:
+            row = await connection.fetchrow(_SQL.read_device, device_of_call(call))
+        if row is None:
+            raise no_such_device()
+        return Answer(device_of(row))
+
+    async def change(self, call: Call[DevicePatch, None]) -> Answer:
+        tenant_id, device_id = call.principal.tenant_id, device_of_call(call)
+        device = await self._database.run(
+            tenant_id, lambda connection: change(connection, tenant_id, device_id, call.body, call.received_at_s)
+        )
+        self._phones.changed(device_id)
+        return Answer(device)
+
+    async def link(self, call: Call[CustomerTokenBody, None]) -> Answer:
+        tenant_id, device_id = call.principal.tenant_id, device_of_call(call)
+        token, now_s = call.body.customer_token, call.received_at_s
+        try:
+            linked = await self._database.run(
+                tenant_id, lambda connection: link_customer(connection, tenant_id, device_id, token, now_s)
+            )
+        finally:
+            # Also when nobody knows whether it was committed.
+            self._phones.changed(device_id)
+        if linked.consents_reset:
+            await self._phones.location_consent_is(device_id, False)
+        LINKS.labels(str(linked.consents_reset).lower()).inc()
+        return Answer(linked)
+
+    async def consent(self, call: Call[ConsentBody, None]) -> Answer:
+        device_id, purposes = device_of_call(call), call.body.purposes
+        try:
+            consent = await self._database.run(
+                call.principal.tenant_id,
+                lambda connection: set_consents(connection, device_id, call.body, call.received_at_s),
+            )
+        finally:
+            self._phones.changed(device_id)
+        await self._phones.location_consent_is(device_id, purposes.location)
+        CONSENTS.labels(str(purposes.location).lower(), str(purposes.marketing_push).lower()).inc()
+        return Answer(consent)

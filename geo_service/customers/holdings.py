@@ -1,0 +1,73 @@
+"""Everything that is held about one customer: the export shows all of it, the erasure deletes all of it.
+
+A table that gets a tie to customers belongs in both; a test compares them with the schema.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from geo_service.customers.consents import CUSTOMER_ERASED, start_anew
+from geo_service.customers.customer import CustomerExport
+from geo_service.database.database import Connection
+from geo_service.database.queries import load_queries
+from geo_service.web.times import UtcTime
+
+_SQL = load_queries(__file__, "holdings.sql")
+_DEVICES = load_queries(__file__, "devices.sql")
+
+EXPORTED: Mapping[str, str] = {
+    "customers": _SQL.export_customers,
+    "devices": _SQL.export_devices,
+    "consents": _SQL.export_consents,
+    "vouchers": _SQL.export_vouchers,
+    "presences": _SQL.export_presences,
+    "transitions": _SQL.export_transitions,
+    "decisions": _SQL.export_decisions,
+    "pushes": _SQL.export_pushes,
+    "receipts": _SQL.export_receipts,
+}
+# Says nothing about the customer, or would let somebody act in his place.
+_LEFT_OUT = frozenset({"tenant_id", "token_hash", "push_token_hash"})
+
+
+async def export(connection: Connection, customer_id: str, now_s: float) -> CustomerExport | None:
+    """All rows about the customer, or None where there is no such customer."""
+    tables = {
+        name: [_plain(row) for row in await connection.fetch(query, customer_id)] for name, query in EXPORTED.items()
+    }
+    if not tables["customers"]:
+        return None
+    return CustomerExport(customer_id=customer_id, exported_at=UtcTime(now_s), tables=tables)
+
+
+async def erase(connection: Connection, customer_id: str, now_s: float) -> list[uuid.UUID]:
+    """Deletes the customer and all that is held about him; answers the phones that were his, which stay registered,
+    belong to nobody and may not be located. Ledger lines stay without his name: they prove that we asked."""
+    await connection.execute(_SQL.lock_customer, customer_id)
+    phones = await connection.fetch(_DEVICES.unlink_customer, customer_id)
+    for phone in phones:
+        await start_anew(connection, phone["device_id"], CUSTOMER_ERASED, phone["locale"], now_s)
+    for statement in (
+        _SQL.delete_pushes,
+        _SQL.delete_decisions,
+        _SQL.cut_consents,
+        _SQL.delete_answers,
+        _SQL.delete_customer,
+    ):
+        await connection.execute(statement, customer_id)
+    return [phone["device_id"] for phone in phones]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in row.items() if name not in _LEFT_OUT}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return UtcTime.of(value)
+    if isinstance(value, Decimal | uuid.UUID):
+        return str(value)
+    return value

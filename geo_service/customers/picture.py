@@ -1,0 +1,102 @@
+"""The whole customer in one read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from geo_service.customers.customer import (
+    ConsentLine,
+    CustomerPicture,
+    DecisionSeen,
+    PushSeen,
+    Visit,
+    picture_of,
+)
+from geo_service.customers.device import Purposes, device_of
+from geo_service.database.database import Connection
+from geo_service.database.queries import load_queries
+from geo_service.vouchers.voucher import voucher_of
+from geo_service.web.times import UtcTime
+
+_SQL = load_queries(__file__, "customers.sql")
+
+
+async def read_picture(connection: Connection, customer_id: str, now_s: float) -> CustomerPicture | None:
+    """What the service knows about the customer, or None where there is none."""
+    row = await connection.fetchrow(_SQL.read_customer, customer_id)
+    if row is None:
+        return None
+    vouchers = await connection.fetch(_SQL.latest_vouchers, customer_id)
+    phones = await connection.fetch(_SQL.phones, customer_id)
+    consents = await connection.fetch(_SQL.latest_consents, customer_id)
+    pushes = await connection.fetch(_SQL.latest_pushes, customer_id)
+    decisions = await connection.fetch(_SQL.latest_decisions, customer_id)
+    visits = await connection.fetch(_SQL.latest_visits, customer_id)
+    return picture_of(
+        row,
+        vouchers=[voucher_of(voucher, now_s) for voucher in vouchers],
+        phones=[device_of(phone) for phone in phones],
+        consents=[_consent(line) for line in consents],
+        pushes=[_push(push) for push in pushes],
+        decisions=[_decision(decision) for decision in decisions],
+        visits=[_visit(visit) for visit in visits],
+    )
+
+
+def _time(row: Mapping[str, Any], name: str) -> UtcTime | None:
+    return UtcTime.of(row[name]) if row[name] is not None else None
+
+
+def _consent(row: Mapping[str, Any]) -> ConsentLine:
+    return ConsentLine(
+        device_id=str(row["device_id"]),
+        purposes=Purposes(location=row["location"], marketing_push=row["marketing_push"], profiling=row["profiling"]),
+        text_version=row["text_version"],
+        locale=row["locale"],
+        app_version=row["app_version"],
+        at=UtcTime.of(row["at"]),
+    )
+
+
+def _push(row: Mapping[str, Any]) -> PushSeen:
+    return PushSeen(
+        push_id=str(row["push_id"]),
+        offer_id=str(row["offer_id"]),
+        device_id=str(row["device_id"]),
+        store_id=row["store_id"],
+        campaign_id=row["campaign_id"],
+        voucher_code=row["voucher_code"],
+        title=row["title"],
+        body=row["body"],
+        state=row["state"],
+        reason=row["reason"],
+        committed_at=UtcTime.of(row["committed_at"]),
+        accepted_at=_time(row, "accepted_at"),
+        delivered_at=_time(row, "delivered_at"),
+        displayed_at=_time(row, "displayed_at"),
+        opened_at=_time(row, "opened_at"),
+        dismissed_at=_time(row, "dismissed_at"),
+        route_started_at=_time(row, "route_started_at"),
+    )
+
+
+def _decision(row: Mapping[str, Any]) -> DecisionSeen:
+    return DecisionSeen(
+        decision_id=str(row["decision_id"]),
+        at=UtcTime.of(row["decided_at"]),
+        outcome=row["outcome"],
+        reason=row["reason"],
+        geofence_id=row["geofence_id"],
+        store_id=row["store_id"],
+        campaign_id=row["campaign_id"],
+    )
+
+
+def _visit(row: Mapping[str, Any]) -> Visit:
+    return Visit(
+        geofence_id=row["geofence_id"],
+        store_id=row["store_id"],
+        device_id=str(row["device_id"]),
+        began_at=UtcTime.of(row["began_at"]),
+        entered_at=_time(row, "entered_at"),
+        left_at=_time(row, "left_at"),
+    )

@@ -1,0 +1,99 @@
+"""Registering phones and changing them: one push token belongs to one phone at a time, whatever the concurrency."""
+
+import hashlib
+import uuid
+from typing import Any
+
+from geo_service.customers.device import (
+    Device,
+    DeviceBody,
+    DevicePatch,
+    device_of,
+    plain_push_token,
+    push_token_problem,
+)
+from geo_service.database.database import Connection
+from geo_service.database.queries import load_queries
+from geo_service.pushes.provider import Platform
+from geo_service.web.problems import Problem, invalid, unauthorized
+from geo_service.web.wire import FieldProblem
+
+_SQL = load_queries(__file__, "devices.sql")
+
+
+def no_such_device() -> Problem:
+    """The token was good a moment ago; the phone behind it is gone."""
+    return unauthorized("This phone is no longer registered; register it with POST /v1/devices.", credential_given=True)
+
+
+async def register(
+    connection: Connection, tenant_id: str, device_id: uuid.UUID, token_hash: bytes, body: DeviceBody, now_s: float
+) -> None:
+    """Stores the phone; whoever had its push token loses it."""
+    push_token = plain_push_token(body.platform, body.push_token)
+    await _lock_for_push_token(connection, tenant_id, None, push_token)
+    await connection.execute(_SQL.take_push_token, body.platform, push_token, None)
+    await connection.execute(
+        _SQL.insert_device,
+        tenant_id,
+        device_id,
+        token_hash,
+        body.platform,
+        push_token,
+        body.push_environment,
+        body.app_version,
+        body.os_version,
+        body.locale,
+        body.time_zone,
+        now_s,
+    )
+
+
+async def change(
+    connection: Connection, tenant_id: str, device_id: uuid.UUID, body: DevicePatch, now_s: float
+) -> Device:
+    """Changes what is given. Raises a `Problem`: 401 when the phone is gone, 422 for a token of the other platform."""
+    push_token = None
+    if body.push_token is not None:
+        push_token = await _take_push_token(connection, tenant_id, device_id, body.platform, body.push_token)
+    row = await connection.fetchrow(
+        _SQL.patch_device,
+        device_id,
+        body.platform,
+        push_token,
+        body.push_environment,
+        body.app_version,
+        body.os_version,
+        body.locale,
+        body.time_zone,
+        now_s,
+    )
+    if row is None:
+        raise no_such_device()
+    return device_of(row)
+
+
+async def _take_push_token(
+    connection: Connection, tenant_id: str, device_id: uuid.UUID, new_platform: Platform | None, push_token: str
+) -> str:
+    """Takes the token from whoever has it; answers it as it is kept. Locks whatever spelling the platform asks for."""
+    platforms = await _lock_for_push_token(connection, tenant_id, device_id, push_token)
+    if device_id not in platforms:
+        raise no_such_device()
+    platform = new_platform or platforms[device_id]
+    problem = push_token_problem(platform, push_token)
+    if problem is not None:
+        raise invalid([FieldProblem("push_token", problem)])
+    push_token = plain_push_token(platform, push_token)
+    await connection.execute(_SQL.take_push_token, platform, push_token, device_id)
+    return push_token
+
+
+async def _lock_for_push_token(
+    connection: Connection, tenant_id: str, device_id: uuid.UUID | None, push_token: str
+) -> dict[uuid.UUID, Any]:
+    """The platforms of the phones that are now locked."""
+    digest = hashlib.sha256(push_token.lower().encode()).hexdigest()
+    await connection.execute(_SQL.wait_for_push_token, f"push token {tenant_id} {digest}")
+    rows = await connection.fetch(_SQL.lock_devices, device_id, [push_token, push_token.lower()])
+    return {row["device_id"]: row["platform"] for row in rows}

@@ -1,0 +1,84 @@
+"""What can go wrong with the database, told by what the caller does now; and the one place that reads asyncpg's
+errors.
+
+An error that is not listed here (a violated constraint, a syntax error) keeps its asyncpg type: it is either an answer
+to what the caller asked or a bug.
+"""
+
+import asyncpg
+
+
+class DatabaseError(Exception):
+    """Base of the errors below."""
+
+
+class DatabaseUnavailable(DatabaseError):  # noqa: N818  the name says what is the case
+    """Postgres is not there, restarting, overloaded or too slow. Answer 503; the same call may succeed after
+    `retry_after_s`. Whether a write that was under way has happened is unknown: repeat it only if it is idempotent."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TransientConflict(DatabaseError):  # noqa: N818  the name says what is the case
+    """Another transaction was in the way (deadlock, serialization, a migration changed the tables); nothing was
+    written. Run the whole transaction again, as `Database.run` does."""
+
+
+class TransactionAborted(DatabaseError):  # noqa: N818  the name says what is the case
+    """A statement failed, its error was swallowed and the transaction was then to be committed: nothing of it was
+    written. A bug in the caller: run what may fail in `async with conn.transaction()`, which is a savepoint."""
+
+
+class DatabaseMisconfigured(DatabaseError):  # noqa: N818  the name says what is the case
+    """Waiting does not help: somebody has to change a setting, a privilege or the DSN. The text says which."""
+
+
+CONFLICTS = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
+# Connection lost, resources used up, operator at work, system error; and what a half-open or garbled link looks like.
+UNAVAILABLE = (
+    OSError,
+    EOFError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+    asyncpg.FatalPostgresError,
+)
+# An error is only read by these types; everything else that a caller's own code raises passes untouched.
+ASYNCPG_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
+
+
+def meaning(error: Exception) -> DatabaseError | None:
+    """The error in terms of what to do now, or None when it is the caller's own affair."""
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    match error:
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            return DatabaseMisconfigured(
+                f"Postgres refused the login; check user and password in GEO_DATABASE_URL ({text})"
+            )
+        case asyncpg.InvalidCatalogNameError():
+            return DatabaseMisconfigured(f"create the database, or correct its name in GEO_DATABASE_URL ({text})")
+        case asyncpg.ClientConfigurationError():
+            return DatabaseMisconfigured(f"correct GEO_DATABASE_URL ({text})")
+        case TimeoutError() | asyncpg.QueryCanceledError():
+            return DatabaseUnavailable("Postgres did not answer in time")
+        case _ if isinstance(error, CONFLICTS):
+            return TransientConflict(text)
+        case asyncpg.TooManyConnectionsError():
+            return DatabaseUnavailable(f"Postgres has no free connection ({text})", retry_after_s=2.0)
+        case _ if isinstance(error, UNAVAILABLE):
+            return DatabaseUnavailable(f"Postgres cannot be reached ({text})")
+        case asyncpg.InterfaceError() if not isinstance(error, asyncpg.DataError) and "clos" in str(error):
+            # asyncpg has one type for misuse and for a connection that went away; only the text tells them apart.
+            return DatabaseUnavailable(f"the connection to Postgres is closed ({text})")
+    return None

@@ -1,0 +1,104 @@
+"""Gathering: calls that arrive while a statement is under way share the next one.
+
+A set-based statement for 50 costs little more than one for a single call; nobody waits for company while the
+database is idle.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+from prometheus_client import Histogram
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BATCH_SIZE = Histogram(
+    "geo_database_gathered_calls",
+    "Calls that shared one statement",
+    ["statement"],
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200),
+)
+
+
+class Gathering(Generic[Item, Result]):
+    """Runs `run(items) -> results` (same length, same order) with at most `in_flight` runs at a time and `at_most`
+    items in each. Items with the same key never share a run and keep their order. A run that fails fails its calls."""
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[list[Item]], Awaitable[list[Result]]],
+        *,
+        key: Callable[[Item], Hashable | None] = lambda _: None,
+        at_most: int = 200,
+        in_flight: int = 2,
+    ) -> None:
+        self._run = run
+        self._key = key
+        self._at_most = at_most
+        self._free = in_flight
+        self._waiting: deque[tuple[Hashable | None, Item, asyncio.Future[Result]]] = deque()
+        self._busy_keys: set[Hashable] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._size = BATCH_SIZE.labels(name)
+
+    async def submit(self, item: Item) -> Result:
+        """The result for this item. Cancelling the caller does not cancel the statement."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._key(item), item, future))
+        if self._free:
+            # One turn of the loop lets everything that is ready now come along.
+            asyncio.get_running_loop().call_soon(self._start)
+        return await asyncio.shield(future)
+
+    def _take(self) -> list[tuple[Hashable | None, Item, asyncio.Future[Result]]]:
+        taken: list[tuple[Hashable | None, Item, asyncio.Future[Result]]] = []
+        left: list[tuple[Hashable | None, Item, asyncio.Future[Result]]] = []
+        blocked = set(self._busy_keys)
+        while self._waiting and len(taken) < self._at_most:
+            entry = self._waiting.popleft()
+            if entry[0] is not None and entry[0] in blocked:
+                left.append(entry)
+                continue
+            if entry[0] is not None:
+                blocked.add(entry[0])
+            taken.append(entry)
+        self._waiting.extendleft(reversed(left))
+        return taken
+
+    def _start(self) -> None:
+        while self._free and self._waiting:
+            taken = self._take()
+            if not taken:
+                return
+            self._free -= 1
+            self._busy_keys.update(key for key, _, _ in taken if key is not None)
+            task = asyncio.get_running_loop().create_task(self._execute(taken))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, taken: list[tuple[Hashable | None, Item, asyncio.Future[Result]]]) -> None:
+        self._size.observe(len(taken))
+        try:
+            results = await self._run([item for _, item, _ in taken])
+            for (_, _, future), result in zip(taken, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+        except Exception as failure:  # every caller gets it; none is lost
+            for _, _, future in taken:
+                if not future.done():
+                    future.set_exception(failure)
+                    # A caller that has gone away must not turn this into a warning of its own.
+                    future.exception()
+        finally:
+            self._free += 1
+            self._busy_keys.difference_update(key for key, _, _ in taken if key is not None)
+            self._start()
+
+    async def drain(self) -> None:
+        """Wait until nothing is waiting or under way."""
+        while self._tasks or self._waiting:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)

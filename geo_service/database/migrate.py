@@ -1,0 +1,202 @@
+"""Brings a database up to date: numbered SQL files, each applied once, in order, in a transaction of its own.
+
+    0007_add_store_phone.sql
+
+A file may begin with the line `-- no-transaction` where Postgres demands it (create index concurrently). It then holds
+one statement, written so that it can run twice (`if not exists`): a crash may come between it and its record.
+
+Files are expanded first and contracted in a later release, so that the old and the new service can run side by side;
+a database that is ahead of the code is therefore fine. An applied file never changes again.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from geo_service.database.database import SERVICE_ROLE, Connection, border, open_connection
+from geo_service.database.errors import DatabaseError, DatabaseUnavailable, meaning
+from geo_service.database.queries import load_queries
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+NO_TRANSACTION = "-- no-transaction"
+FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+
+log = structlog.get_logger(__name__)
+sql = load_queries(__file__, "migrate.sql")
+
+
+class MigrationError(DatabaseError):
+    """The database could not be brought up to date; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def in_transaction(self) -> bool:
+        return not self.text.startswith(NO_TRANSACTION)
+
+
+async def migrate(dsn: str, *, folder: Path = MIGRATIONS) -> list[str]:
+    """Apply what is missing as the DSN's user, who must own the database; the names, in order.
+
+    Makes the role geo_service and lets the DSN's user act as it. Any number of processes may call this at once: one
+    works, the others wait. Connect directly, not through a pooler. Raises MigrationError, and what `open_connection`
+    raises."""
+    migrations = read_migrations(folder)
+    conn = await _connect(dsn)
+    try:
+        with border():
+            # The lock belongs to the session and goes with it.
+            while not await conn.fetchval(sql.try_to_lock):  # noqa: ASYNC110  no event tells that a lock is free
+                # Asking again, because a statement that waits would in turn hold up 'create index concurrently'.
+                await asyncio.sleep(0.1)
+            await _ensure_role(conn)
+            await _ensure_record(conn)
+            missing = outstanding(migrations, await _applied(conn))
+            for migration in missing:
+                await _apply(conn, migration)
+                log.info("migration_applied", name=migration.name)
+            return [migration.name for migration in missing]
+    finally:
+        await conn.close()
+
+
+async def pending(dsn: str, *, folder: Path = MIGRATIONS) -> list[str]:
+    """The names of the files that `migrate` would apply."""
+    migrations = read_migrations(folder)
+    conn = await _connect(dsn)
+    try:
+        with border():
+            applied = await _applied(conn) if await conn.fetchval(sql.has_record) else {}
+    finally:
+        await conn.close()
+    return [migration.name for migration in outstanding(migrations, applied)]
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """All files of the folder, in order. Line ends count as LF, so that a checkout on Windows has the same hashes."""
+    paths = sorted(folder.glob("*.sql"))
+    if not paths:
+        raise MigrationError(f"there are no migrations in {folder}; is the installation complete?")
+    for path, following in zip(paths, [*paths[1:], None], strict=True):
+        if not FILE_NAME.fullmatch(path.name):
+            raise MigrationError(f"{path.name}: call a migration like 0007_add_store_phone.sql")
+        if following and path.name[:4] == following.name[:4]:
+            raise MigrationError(f"{path.name} and {following.name} have the same number; give one the next")
+    return [Migration(path.name, path.read_text(encoding="utf-8").replace("\r\n", "\n")) for path in paths]
+
+
+def outstanding(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:
+    """Those that are not in `applied` (name → sha256). Raises MigrationError when an applied one has been changed, or
+    when one is to go before an applied one, for then two databases would come to differ."""
+    missing = [migration for migration in migrations if migration.name not in applied]
+    for migration in migrations:
+        if applied.get(migration.name, migration.sha256) != migration.sha256:
+            raise MigrationError(
+                f"{migration.name} is applied and was changed since; restore it as it was, and put the change "
+                "into a new file with the next number"
+            )
+        if migration.name in applied and missing and missing[0].name < migration.name:
+            raise MigrationError(
+                f"{missing[0].name} is new, but {migration.name} is already applied; give the new one the next number"
+            )
+    return missing
+
+
+async def _connect(dsn: str) -> Connection:
+    return await open_connection(dsn, role=None, application_name="geo-service migrate", command_timeout_s=None)
+
+
+async def _applied(conn: Connection) -> dict[str, str]:
+    return {row["name"]: row["sha256"] for row in await conn.fetch(sql.applied)}
+
+
+async def _ensure_record(conn: Connection) -> None:
+    try:
+        await conn.execute(sql.make_record)
+    except asyncpg.InsufficientPrivilegeError as error:
+        user = await conn.fetchval(sql.quoted_user)
+        raise MigrationError(
+            f"{user} may not create tables here; run migrate as the owner of the database, "
+            f"or have its owner run: grant create on schema public to {user}"
+        ) from error
+
+
+async def _ensure_role(conn: Connection) -> None:
+    """The role as which the service runs. Roles belong to the whole cluster: another database may make it now, too."""
+    user = await conn.fetchval(sql.quoted_user)
+    by_hand = f"create role {SERVICE_ROLE} nologin; grant {SERVICE_ROLE} to {user}"
+    try:
+        if await conn.fetchval(sql.has_role) is None:
+            await conn.execute(sql.make_role)
+    except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+        pass
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(f"{user} may not make roles; have a database administrator run: {by_hand}") from error
+    if await conn.fetchval(sql.has_role) is False:
+        raise MigrationError(
+            f"the role {SERVICE_ROLE} passes by row-level security, so tenants would see each other; "
+            f"have a database administrator run: alter role {SERVICE_ROLE} nosuperuser nobypassrls"
+        )
+    for attempt in range(1, 6):
+        try:
+            async with conn.transaction():
+                await conn.execute(sql.act_as_role)
+            return
+        except asyncpg.InsufficientPrivilegeError:
+            await _join_role(conn, f"have a database administrator run: grant {SERVICE_ROLE} to {user}")
+            await asyncio.sleep(0.01 * attempt)
+    raise MigrationError(f"{user} cannot act as {SERVICE_ROLE}; have a database administrator run: {by_hand}")
+
+
+async def _join_role(conn: Connection, advice: str) -> None:
+    try:
+        await conn.execute(sql.join_role)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(f"not allowed to act as {SERVICE_ROLE}; {advice}") from error
+    except (asyncpg.InternalServerError, asyncpg.UniqueViolationError):
+        pass  # "tuple concurrently updated": somebody else grants it at this moment; the caller looks again
+
+
+async def _apply(conn: Connection, migration: Migration) -> None:
+    try:
+        if not migration.in_transaction:
+            await conn.execute(migration.text)
+            await conn.execute(sql.record, migration.name, migration.sha256)
+            return
+        async with conn.transaction():
+            await conn.execute(sql.limit_waits)
+            await conn.execute(migration.text)
+            if not conn.is_in_transaction():
+                raise MigrationError(f"{migration.name} ends its transaction itself; take begin and commit out of it")
+            await conn.execute(sql.record, migration.name, migration.sha256)
+    except asyncpg.LockNotAvailableError as error:
+        raise MigrationError(
+            f"{migration.name} waited too long for a table that another transaction uses; nothing of it was applied. "
+            "Run migrate again at a quiet time, or end the transaction (pg_stat_activity shows it)"
+        ) from error
+    except asyncpg.PostgresError as error:
+        if isinstance(meaning(error), DatabaseUnavailable):
+            raise
+        left = "nothing of it was applied" if migration.in_transaction else "it may have been applied in part"
+        raise MigrationError(f"{where(migration, error.position)}: {error}; {left}") from error
+
+
+def where(migration: Migration, position: str | None) -> str:
+    """File and line of an error; Postgres counts characters from 1."""
+    if position is None:
+        return migration.name
+    return f"{migration.name}, line {migration.text.count(chr(10), 0, int(position) - 1) + 1}"

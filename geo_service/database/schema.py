@@ -1,0 +1,73 @@
+"""The schema that all migrations add up to, as one file to read: `schema.sql` beside this module.
+
+    python -m geo_service.database.schema       writes it anew after a migration was added
+
+It is made from the catalogs, is the same on every supported version of Postgres, and is SQL that runs. A test holds it
+against the migrations. Roles and the table `schema_migrations` are not in it: both belong to `migrate`.
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from geo_service.database.database import Connection
+from geo_service.database.embedded import EmbeddedPostgres
+from geo_service.database.errors import DatabaseError
+from geo_service.database.migrate import migrate, open_connection
+from geo_service.database.queries import load_queries
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+HEADER = """\
+-- The schema after all migrations, for reading. Do not edit: add a migration, then run
+--     python -m geo_service.database.schema
+
+set check_function_bodies = off;
+"""
+
+sql = load_queries(__file__, "schema_catalog.sql")
+SECTIONS = {
+    "Functions": sql.functions,
+    "Tables": sql.tables,
+    "Foreign keys": sql.foreign_keys,
+    "Indexes": sql.indexes,
+    "Triggers": sql.triggers,
+    "Row-level security": sql.row_security,
+    "Policies": sql.policies,
+    "Privileges": sql.grants,
+    "Privileges on columns": sql.column_grants,
+}
+
+
+async def describe_schema(conn: Connection) -> str:
+    """The schema `public` of this database as SQL. Raises DatabaseError for kinds of objects it does not know."""
+    if unknown := [row["thing"] for row in await conn.fetch(sql.left_out)]:
+        raise DatabaseError(f"schema_catalog.sql does not describe: {', '.join(unknown)}; add what is missing there")
+    parts = [HEADER]
+    for title, query in SECTIONS.items():
+        parts.append(f"\n-- {title}\n\n")
+        parts.extend(f"{row['ddl']}\n" for row in await conn.fetch(query))
+    return "".join(parts)
+
+
+async def schema_after_migrations(dsn: str) -> str:
+    """Migrate the empty database of `dsn` and describe it."""
+    await migrate(dsn)
+    conn = await open_connection(dsn, role=None)
+    try:
+        return await describe_schema(conn)
+    finally:
+        await conn.close()
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", durable=False) as postgres,
+    ):
+        SCHEMA.write_text(asyncio.run(schema_after_migrations(postgres.start())), encoding="utf-8")
+    sys.stdout.write(f"wrote {SCHEMA}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,770 @@
+-- The schema after all migrations, for reading. Do not edit: add a migration, then run
+--     python -m geo_service.database.schema
+
+set check_function_bodies = off;
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION public.claim_pushes(p_tenant uuid, p_now double precision, p_lease_s double precision, p_push_ids uuid[], p_limit integer)
+ RETURNS TABLE(push_id uuid, decision_id uuid, device_id uuid, verdict text, platform text, environment text, token text, title text, body text, data jsonb, collapse_id text, deadline_s double precision, hand_over_by_s double precision, committed_s double precision, recorded_s double precision, attempts integer)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+declare
+    now_at timestamptz := to_timestamp(p_now);
+begin
+    perform set_config('geo.tenant', p_tenant::text, true);
+    return query
+    with due as materialized (
+        select s.push_id
+          from pushes s
+         where s.state = 'pending'
+           and case when p_push_ids is null then s.leased_until <= now_at else s.push_id = any (p_push_ids) end
+         order by s.leased_until
+         limit p_limit
+         for no key update skip locked
+    ),
+    looked as materialized (
+        select s.push_id, d.push_token, d.push_environment,
+            case
+                when s.hand_over_by <= now_at and s.attempt_open then 'outcome_unknown'
+                when s.hand_over_by <= now_at and s.attempts > 0 then 'provider_down'
+                when s.hand_over_by <= now_at then 'expired'
+                when d.device_id is null or not d.consent_location or not d.consent_marketing_push
+                    or d.customer_id is distinct from s.customer_id then 'withdrawn'
+                when s.voucher_code is not null and (v.code is null or v.state = 'void') then 'withdrawn'
+                when v.state = 'redeemed' then 'voucher_redeemed'
+                when v.valid_until <= now_at then 'voucher_expired'
+                when d.push_token is null then 'no_push_token'
+                else 'send'
+            end as verdict
+          from due
+          join pushes s on s.push_id = due.push_id
+          left join devices d on d.device_id = s.device_id
+          left join vouchers v on v.code = s.voucher_code
+    ),
+    taken as (
+        update pushes s
+           set attempts = s.attempts + (l.verdict = 'send')::integer,
+               attempt_open = l.verdict = 'send',
+               leased_until = case when l.verdict = 'send' then now_at + make_interval(secs => p_lease_s) else s.leased_until end,
+               push_token_hash = case when l.verdict = 'send' then sha256(l.push_token::bytea) end,
+               state = case l.verdict when 'send' then 'pending' when 'expired' then 'expired' when 'provider_down' then 'expired'
+                                      when 'outcome_unknown' then 'unknown' else 'withdrawn' end,
+               reason = case when l.verdict <> 'send' then l.verdict end
+          from looked l
+         where s.push_id = l.push_id
+        returning s.*
+    ),
+    decided as (
+        update decisions e set outcome = 'suppressed', reason = l.verdict
+          from looked l join pushes s on s.push_id = l.push_id
+         where l.verdict <> 'send' and e.decision_id = s.decision_id
+    ),
+    released as (
+        update vouchers v set held_by = null, held_until = null
+          from looked l
+         where l.verdict not in ('send', 'outcome_unknown') and v.held_by = l.push_id
+    )
+    select t.push_id, t.decision_id, t.device_id, l.verdict, t.platform, l.push_environment, l.push_token,
+           t.title, t.body, t.data, t.collapse_id, extract(epoch from t.deadline_at)::double precision,
+           extract(epoch from t.hand_over_by)::double precision,
+           extract(epoch from t.committed_at)::double precision,
+           extract(epoch from e.recorded_at)::double precision, t.attempts
+      from taken t
+      join looked l on l.push_id = t.push_id
+      join decisions e on e.decision_id = t.decision_id;
+end $function$
+;
+CREATE OR REPLACE FUNCTION public.commit_choices(p_tenant uuid, p_now double precision, p_choices jsonb)
+ RETURNS TABLE(choice_id uuid, reason text)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+declare
+    now_at timestamptz := to_timestamp(p_now);
+begin
+    perform set_config('geo.tenant', p_tenant::text, true);
+
+    -- The locks make the guards below final: whoever redeems, withdraws or sends to the same customer comes before or after.
+    perform 1 from customers
+      where customer_id in (select c ->> 'customer_id' from jsonb_array_elements(p_choices) c where jsonb_typeof(c -> 'push') = 'object')
+      order by customer_id for no key update;
+    perform 1 from devices
+      where device_id in (select (c ->> 'device_id')::uuid from jsonb_array_elements(p_choices) c)
+      order by device_id for share;
+    perform 1 from vouchers
+      where code in (select c -> 'push' ->> 'voucher_code' from jsonb_array_elements(p_choices) c where jsonb_typeof(c -> 'push') = 'object')
+      order by code for no key update;
+
+    return query
+    with choice as materialized (
+        select c.*
+          from jsonb_to_recordset(p_choices) as c (
+              choice_id uuid, device_id uuid, customer_id text,
+              transitions jsonb, presences jsonb, "left" jsonb, decisions jsonb, push jsonb)
+          join devices d on d.device_id = c.device_id and d.consent_location
+    ),
+    new_transition as (
+        insert into transitions (tenant_id, device_id, geofence_id, kind, at, visit_id, confidence, cell)
+        select p_tenant, c.device_id, t.geofence_id, t.kind, to_timestamp(t.at_s), t.visit_id, t.confidence, t.cell
+          from choice c, jsonb_to_recordset(c.transitions) as t (
+              geofence_id text, kind text, at_s double precision, visit_id uuid, confidence real, cell bigint)
+        on conflict do nothing
+        returning device_id, geofence_id, kind, at
+    ),
+    push as materialized (
+        select c.choice_id, c.device_id, c.customer_id, p.*
+          from choice c, jsonb_to_record(case when jsonb_typeof(c.push) = 'object' then c.push end) as p (
+              push_id uuid, offer_id uuid, decision_id uuid, store_id text, geofence_id text, campaign_id text,
+              trigger_kind text, at_s double precision, voucher_code text, language text, title text, body text,
+              data jsonb, hand_over_by_s double precision, deadline_s double precision,
+              window_until_s double precision, lease_s double precision, caps jsonb)
+         where jsonb_typeof(c.push) = 'object'
+    ),
+    guarded as materialized (
+        select p.*, d.platform,
+            case
+                when not exists (
+                    select from new_transition t
+                     where t.device_id = p.device_id and t.geofence_id = p.geofence_id
+                       and t.kind = p.trigger_kind and t.at = to_timestamp(p.at_s)) then 'duplicate'
+                when d.customer_id is distinct from p.customer_id then 'no_customer'
+                when not d.consent_marketing_push then 'no_marketing_consent'
+                when d.push_token is null then 'no_push_token'
+                when p.voucher_code is not null and v.code is null then 'no_voucher'
+                when v.state = 'redeemed' then 'voucher_redeemed'
+                when v.state = 'void' then 'no_voucher'
+                when v.valid_until <= now_at then 'voucher_expired'
+                when v.held_until > now_at then 'duplicate'
+                when to_timestamp(p.hand_over_by_s) <= now_at then 'too_late'
+                else (
+                    select cap.reason
+                      from jsonb_to_recordset(p.caps) as cap (
+                          within_s double precision, at_most integer, store_id text, campaign_id text, reason text)
+                     where cap.at_most <= (
+                         select count(*) from pushes s
+                          where s.customer_id = p.customer_id
+                            and s.state in ('pending', 'accepted', 'unknown')
+                            and s.committed_at > now_at - make_interval(secs => cap.within_s)
+                            and (cap.store_id is null or s.store_id = cap.store_id)
+                            and (cap.campaign_id is null or s.campaign_id = cap.campaign_id))
+                     limit 1)
+            end as refusal
+          from push p
+          join devices d on d.device_id = p.device_id
+          left join vouchers v on v.code = p.voucher_code and v.customer_id = p.customer_id
+    ),
+    hold as (
+        update vouchers v
+           set held_by = g.push_id, held_until = to_timestamp(g.window_until_s)
+          from guarded g
+         where g.refusal is null and v.code = g.voucher_code
+    ),
+    decision as (
+        insert into decisions (
+            tenant_id, decision_id, choice_id, device_id, customer_id, geofence_id, store_id, campaign_id,
+            trigger_kind, visit_id, outcome, reason, push_id, deadline_at, inputs,
+            recorded_at, received_at, matched_at, decided_at, committed_at)
+        select p_tenant, e.decision_id, c.choice_id, c.device_id, c.customer_id, e.geofence_id, e.store_id, e.campaign_id,
+               e.trigger_kind, e.visit_id,
+               case when coalesce(g.refusal, e.reason) = 'sent' then 'sent' else 'suppressed' end,
+               coalesce(g.refusal, e.reason),
+               case when g.refusal is null then g.push_id end,
+               to_timestamp(e.deadline_s), e.inputs,
+               to_timestamp(e.recorded_s), to_timestamp(e.received_s), to_timestamp(e.matched_s), to_timestamp(e.decided_s), now_at
+          from choice c, jsonb_to_recordset(c.decisions) as e (
+              decision_id uuid, geofence_id text, store_id text, campaign_id text, trigger_kind text, visit_id uuid,
+              reason text, deadline_s double precision, inputs jsonb, recorded_s double precision,
+              received_s double precision, matched_s double precision, decided_s double precision)
+          left join guarded g on g.decision_id = e.decision_id
+        on conflict do nothing
+    ),
+    outbox as (
+        insert into pushes (
+            tenant_id, push_id, offer_id, decision_id, device_id, customer_id, store_id, geofence_id, campaign_id,
+            voucher_code, platform, language, title, body, data, collapse_id,
+            hand_over_by, deadline_at, window_until, leased_until, committed_at)
+        select p_tenant, g.push_id, g.offer_id, g.decision_id, g.device_id, g.customer_id, g.store_id, g.geofence_id, g.campaign_id,
+               g.voucher_code, g.platform, g.language, g.title, g.body, g.data, g.push_id::text,
+               to_timestamp(g.hand_over_by_s), to_timestamp(g.deadline_s), to_timestamp(g.window_until_s),
+               now_at + make_interval(secs => g.lease_s), now_at
+          from guarded g
+         where g.refusal is null
+        on conflict do nothing
+    ),
+    present as (
+        insert into presences (tenant_id, device_id, geofence_id, phase, visit_id, since, dwelled_s)
+        select p_tenant, c.device_id, s.geofence_id, s.phase, s.visit_id, to_timestamp(s.since_s), s.dwelled_s
+          from choice c, jsonb_to_recordset(c.presences) as s (
+              geofence_id text, phase text, visit_id uuid, since_s double precision, dwelled_s integer)
+        on conflict (tenant_id, device_id, geofence_id) do update
+            set phase = excluded.phase, visit_id = excluded.visit_id, since = excluded.since, dwelled_s = excluded.dwelled_s
+    ),
+    gone as (
+        delete from presences s
+         using choice c, jsonb_array_elements_text(c."left") as l (geofence_id)
+         where s.device_id = c.device_id and s.geofence_id = l.geofence_id
+    ),
+    -- Whoever has left a fence has passed its shop: what is not handed over yet is worthless.
+    withdrawn as (
+        update pushes s
+           set state = 'withdrawn', reason = 'withdrawn', detail = 'left the geofence before hand-over'
+          from choice c, jsonb_array_elements_text(c."left") as l (geofence_id)
+         where s.device_id = c.device_id and s.geofence_id = l.geofence_id and s.state = 'pending' and s.attempts = 0
+        returning s.decision_id
+    ),
+    withdrawn_decision as (
+        update decisions e set outcome = 'suppressed', reason = 'withdrawn'
+          from withdrawn w where e.decision_id = w.decision_id
+    )
+    select g.choice_id, coalesce(g.refusal, 'sent') from guarded g;
+end $function$
+;
+CREATE OR REPLACE FUNCTION public.geo_tenant()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+AS $function$ select nullif(current_setting('geo.tenant', true), '')::uuid $function$
+;
+CREATE OR REPLACE FUNCTION public.log_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    execute format(
+        'insert into changes (tenant_id, kind, id) select distinct tenant_id, %L, %I::text from changed',
+        tg_argv[0], tg_argv[1]);
+    perform pg_notify('geo_changes', '');
+    return null;
+end $function$
+;
+CREATE OR REPLACE FUNCTION public.read_snapshot(p_tenant uuid, p_device uuid, p_now double precision)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+AS $function$
+declare
+    answer jsonb;
+begin
+    perform set_config('geo.tenant', p_tenant::text, true);
+    select jsonb_build_object(
+        'customer_id', d.customer_id,
+        'consent_location', d.consent_location,
+        'consent_marketing_push', d.consent_marketing_push,
+        'has_push_token', d.push_token is not null,
+        'locale', coalesce(c.locale, d.locale),
+        'card', case when c.card_number is not null then jsonb_build_object(
+            'tier', c.card_tier,
+            'points', c.card_points,
+            'as_of_s', extract(epoch from c.card_as_of)) end,
+        'vouchers', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'code', v.code,
+                'amount', v.value_amount::text,
+                'currency', v.value_currency,
+                'percent', v.value_percent::text,
+                'valid_from_s', extract(epoch from v.valid_from),
+                'valid_until_s', extract(epoch from v.valid_until),
+                'store_ids', v.store_ids,
+                'brands', v.brands,
+                'min_basket', v.min_basket_amount::text,
+                'min_basket_currency', v.min_basket_currency,
+                'state', v.state,
+                'held_until_s', extract(epoch from v.held_until)) order by v.valid_until, v.code)
+            from (
+                select * from vouchers
+                where customer_id = d.customer_id
+                  and valid_until > to_timestamp(p_now) - interval '30 days'
+                order by (state = 'active') desc, valid_until desc, code
+                limit 200) v), '[]'),
+        'pushes', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'at_s', extract(epoch from p.committed_at),
+                'store_id', p.store_id,
+                'campaign_id', p.campaign_id) order by p.committed_at desc)
+            from (
+                select * from pushes
+                where customer_id = d.customer_id
+                  and state in ('pending', 'accepted', 'unknown')
+                  and committed_at > to_timestamp(p_now) - interval '90 days'
+                order by committed_at desc
+                limit 500) p), '[]'))
+      into answer
+      from devices d
+      left join customers c on c.tenant_id = d.tenant_id and c.customer_id = d.customer_id
+     where d.device_id = p_device;
+    return answer;
+end $function$
+;
+CREATE OR REPLACE FUNCTION public.record_outcomes(p_tenant uuid, p_outcomes jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+begin
+    perform set_config('geo.tenant', p_tenant::text, true);
+    with outcome as materialized (
+        select * from jsonb_to_recordset(p_outcomes) as o (
+            push_id uuid, state text, reason text, detail text, provider_ref text, handed_over_s double precision,
+            accepted_s double precision, retry_at_s double precision, drop_token boolean, dead_since_s double precision)
+    ),
+    recorded as (
+        update pushes s
+           set state = o.state, reason = o.reason, detail = o.detail, attempt_open = false,
+               provider_ref = coalesce(o.provider_ref, s.provider_ref),
+               handed_over_at = coalesce(s.handed_over_at, to_timestamp(o.handed_over_s)),
+               accepted_at = coalesce(s.accepted_at, to_timestamp(o.accepted_s)),
+               leased_until = coalesce(to_timestamp(o.retry_at_s), s.leased_until)
+          from outcome o
+         where s.push_id = o.push_id and s.state = 'pending'
+        returning s.push_id, s.decision_id, s.device_id, s.state, s.reason, s.push_token_hash
+    ),
+    decided as (
+        update decisions e set outcome = 'suppressed', reason = r.reason
+          from recorded r
+         where r.state not in ('pending', 'accepted') and e.decision_id = r.decision_id
+    ),
+    released as (
+        update vouchers v set held_by = null, held_until = null
+          from recorded r
+         where r.state in ('refused', 'expired') and v.held_by = r.push_id
+    )
+    update devices d set push_token = null, push_token_at = null
+      from recorded r join outcome o on o.push_id = r.push_id
+     where o.drop_token and d.device_id = r.device_id and d.push_token is not null
+       and sha256(d.push_token::bytea) = r.push_token_hash
+       and (o.dead_since_s is null or d.push_token_at < to_timestamp(o.dead_since_s));
+end $function$
+;
+
+-- Tables
+
+create table campaigns (
+    tenant_id uuid not null,
+    campaign_id text not null,
+    document jsonb not null,
+    status text not null,
+    version bigint default 1 not null,
+    updated_at timestamp with time zone not null,
+    constraint campaigns_pkey PRIMARY KEY (tenant_id, campaign_id),
+    constraint campaigns_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'live'::text, 'paused'::text])))
+);
+create table changes (
+    seq bigint generated always as identity not null,
+    tenant_id uuid not null,
+    kind text not null,
+    id text not null,
+    xid xid8 default pg_current_xact_id() not null,
+    at timestamp with time zone default now() not null,
+    constraint changes_pkey PRIMARY KEY (seq)
+);
+create table consents (
+    tenant_id uuid not null,
+    consent_id bigint generated always as identity not null,
+    device_id uuid not null,
+    customer_id text,
+    location boolean not null,
+    marketing_push boolean not null,
+    profiling boolean not null,
+    text_version text not null,
+    locale text not null,
+    app_version text not null,
+    at timestamp with time zone not null,
+    constraint consents_pkey PRIMARY KEY (tenant_id, consent_id)
+);
+create table customers (
+    tenant_id uuid not null,
+    customer_id text not null,
+    card_number text,
+    card_tier text,
+    card_points integer,
+    card_as_of timestamp with time zone,
+    favourite_brands text[] default '{}'::text[] not null,
+    attributes jsonb default '{}'::jsonb not null,
+    locale text,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    constraint customers_pkey PRIMARY KEY (tenant_id, customer_id)
+);
+create table decisions (
+    tenant_id uuid not null,
+    decision_id uuid not null,
+    choice_id uuid not null,
+    device_id uuid not null,
+    customer_id text,
+    geofence_id text not null,
+    store_id text not null,
+    campaign_id text not null,
+    trigger_kind text not null,
+    visit_id uuid not null,
+    outcome text not null,
+    reason text not null,
+    push_id uuid,
+    deadline_at timestamp with time zone,
+    inputs jsonb not null,
+    recorded_at timestamp with time zone not null,
+    received_at timestamp with time zone not null,
+    matched_at timestamp with time zone not null,
+    decided_at timestamp with time zone not null,
+    committed_at timestamp with time zone not null,
+    constraint decisions_check CHECK (((outcome = 'sent'::text) = (reason = 'sent'::text))),
+    constraint decisions_outcome_check CHECK ((outcome = ANY (ARRAY['sent'::text, 'suppressed'::text]))),
+    constraint decisions_pkey PRIMARY KEY (tenant_id, decision_id)
+);
+create table devices (
+    tenant_id uuid not null,
+    device_id uuid not null,
+    token_hash bytea not null,
+    platform text not null,
+    push_token text,
+    push_token_at timestamp with time zone,
+    push_environment text not null,
+    app_version text not null,
+    os_version text not null,
+    locale text not null,
+    time_zone text not null,
+    customer_id text,
+    consent_location boolean default false not null,
+    consent_marketing_push boolean default false not null,
+    consent_profiling boolean default false not null,
+    created_at timestamp with time zone not null,
+    constraint devices_pkey PRIMARY KEY (tenant_id, device_id),
+    constraint devices_platform_check CHECK ((platform = ANY (ARRAY['ios'::text, 'android'::text]))),
+    constraint devices_push_environment_check CHECK ((push_environment = ANY (ARRAY['production'::text, 'sandbox'::text]))),
+    constraint devices_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash)
+);
+create table geofences (
+    tenant_id uuid not null,
+    geofence_id text not null,
+    store_id text not null,
+    name text not null,
+    geometry jsonb not null,
+    radius_m double precision,
+    dwell_s integer,
+    active boolean default true not null,
+    schedule text,
+    tags text[] default '{}'::text[] not null,
+    metadata jsonb default '{}'::jsonb not null,
+    centre_lat double precision not null,
+    centre_lng double precision not null,
+    min_lat double precision not null,
+    max_lat double precision not null,
+    min_lng double precision not null,
+    max_lng double precision not null,
+    version bigint default 1 not null,
+    updated_at timestamp with time zone not null,
+    constraint geofences_dwell_s_check CHECK ((dwell_s > 0)),
+    constraint geofences_pkey PRIMARY KEY (tenant_id, geofence_id),
+    constraint geofences_radius_m_check CHECK ((radius_m > (0)::double precision))
+);
+create table idempotent_answers (
+    tenant_id uuid not null,
+    key_id uuid not null,
+    idempotency_key text not null,
+    request_hash bytea not null,
+    status integer not null,
+    body bytea not null,
+    at timestamp with time zone not null,
+    constraint idempotent_answers_pkey PRIMARY KEY (tenant_id, key_id, idempotency_key)
+);
+create table keys (
+    tenant_id uuid not null,
+    key_id uuid not null,
+    kind text not null,
+    scopes text[] default '{}'::text[] not null,
+    store_ids text[],
+    secret_hash bytea not null,
+    created_at timestamp with time zone not null,
+    revoked_at timestamp with time zone,
+    constraint keys_kind_check CHECK ((kind = ANY (ARRAY['publishable'::text, 'secret'::text]))),
+    constraint keys_pkey PRIMARY KEY (tenant_id, key_id),
+    constraint keys_tenant_id_secret_hash_key UNIQUE (tenant_id, secret_hash)
+);
+create table presences (
+    tenant_id uuid not null,
+    device_id uuid not null,
+    geofence_id text not null,
+    phase text not null,
+    visit_id uuid not null,
+    since timestamp with time zone not null,
+    dwelled_s integer default 0 not null,
+    constraint presences_phase_check CHECK ((phase = ANY (ARRAY['approaching'::text, 'inside'::text]))),
+    constraint presences_pkey PRIMARY KEY (tenant_id, device_id, geofence_id)
+);
+create table pushes (
+    tenant_id uuid not null,
+    push_id uuid not null,
+    offer_id uuid not null,
+    decision_id uuid not null,
+    device_id uuid not null,
+    customer_id text not null,
+    store_id text not null,
+    geofence_id text not null,
+    campaign_id text not null,
+    voucher_code text,
+    platform text not null,
+    language text not null,
+    title text not null,
+    body text not null,
+    data jsonb not null,
+    collapse_id text not null,
+    hand_over_by timestamp with time zone not null,
+    deadline_at timestamp with time zone not null,
+    window_until timestamp with time zone not null,
+    state text default 'pending'::text not null,
+    reason text,
+    detail text,
+    attempts integer default 0 not null,
+    attempt_open boolean default false not null,
+    leased_until timestamp with time zone not null,
+    push_token_hash bytea,
+    provider_ref text,
+    committed_at timestamp with time zone not null,
+    handed_over_at timestamp with time zone,
+    accepted_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    displayed_at timestamp with time zone,
+    opened_at timestamp with time zone,
+    dismissed_at timestamp with time zone,
+    route_started_at timestamp with time zone,
+    constraint pushes_pkey PRIMARY KEY (tenant_id, push_id),
+    constraint pushes_platform_check CHECK ((platform = ANY (ARRAY['ios'::text, 'android'::text]))),
+    constraint pushes_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'accepted'::text, 'refused'::text, 'expired'::text, 'withdrawn'::text, 'unknown'::text]))),
+    constraint pushes_tenant_id_offer_id_key UNIQUE (tenant_id, offer_id)
+);
+create table receipts (
+    tenant_id uuid not null,
+    push_id uuid not null,
+    kind text not null,
+    at timestamp with time zone not null,
+    received_at timestamp with time zone not null,
+    constraint receipts_kind_check CHECK ((kind = ANY (ARRAY['delivered'::text, 'displayed'::text, 'opened'::text, 'dismissed'::text, 'route_started'::text]))),
+    constraint receipts_pkey PRIMARY KEY (tenant_id, push_id, kind)
+);
+create table stores (
+    tenant_id uuid not null,
+    store_id text not null,
+    name text not null,
+    entrance_lat double precision not null,
+    entrance_lng double precision not null,
+    time_zone text not null,
+    opening_hours text,
+    address text,
+    web_url text,
+    languages text[] default '{}'::text[] not null,
+    version bigint default 1 not null,
+    updated_at timestamp with time zone not null,
+    constraint stores_entrance_lat_check CHECK (((entrance_lat >= ('-90'::integer)::double precision) AND (entrance_lat <= (90)::double precision))),
+    constraint stores_entrance_lng_check CHECK (((entrance_lng >= ('-180'::integer)::double precision) AND (entrance_lng <= (180)::double precision))),
+    constraint stores_pkey PRIMARY KEY (tenant_id, store_id)
+);
+create table tenant_secrets (
+    tenant_id uuid not null,
+    customer_token_secret text,
+    customer_token_public_key text,
+    constraint tenant_secrets_check CHECK (((customer_token_secret IS NOT NULL) OR (customer_token_public_key IS NOT NULL))),
+    constraint tenant_secrets_pkey PRIMARY KEY (tenant_id)
+);
+create table tenants (
+    tenant_id uuid not null,
+    name text not null,
+    created_at timestamp with time zone default now() not null,
+    constraint tenants_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
+    constraint tenants_name_key UNIQUE (name),
+    constraint tenants_pkey PRIMARY KEY (tenant_id)
+);
+create table transitions (
+    tenant_id uuid not null,
+    device_id uuid not null,
+    geofence_id text not null,
+    kind text not null,
+    at timestamp with time zone not null,
+    visit_id uuid not null,
+    confidence real not null,
+    cell bigint,
+    constraint transitions_kind_check CHECK ((kind = ANY (ARRAY['approach'::text, 'enter'::text, 'dwell'::text, 'exit'::text]))),
+    constraint transitions_pkey PRIMARY KEY (tenant_id, device_id, geofence_id, kind, at)
+);
+create table vouchers (
+    tenant_id uuid not null,
+    code text not null,
+    customer_id text not null,
+    value_amount numeric,
+    value_currency text,
+    value_percent numeric(5,2),
+    valid_from timestamp with time zone not null,
+    valid_until timestamp with time zone not null,
+    store_ids text[],
+    brands text[],
+    min_basket_amount numeric,
+    min_basket_currency text,
+    state text default 'active'::text not null,
+    held_by uuid,
+    held_until timestamp with time zone,
+    redeemed_at timestamp with time zone,
+    redeemed_store_id text,
+    redeemed_receipt_id text,
+    redeemed_basket_amount numeric,
+    redeemed_basket_currency text,
+    voided_at timestamp with time zone,
+    void_reason text,
+    issued_at timestamp with time zone not null,
+    constraint vouchers_check CHECK (((value_amount IS NULL) = (value_currency IS NULL))),
+    constraint vouchers_check1 CHECK (((value_amount IS NULL) <> (value_percent IS NULL))),
+    constraint vouchers_check2 CHECK ((valid_from < valid_until)),
+    constraint vouchers_check3 CHECK (((state = 'redeemed'::text) = (redeemed_at IS NOT NULL))),
+    constraint vouchers_check4 CHECK (((state = 'void'::text) = (voided_at IS NOT NULL))),
+    constraint vouchers_min_basket_amount_check CHECK ((min_basket_amount >= (0)::numeric)),
+    constraint vouchers_min_basket_currency_check CHECK ((min_basket_currency ~ '^[A-Z]{3}$'::text)),
+    constraint vouchers_pkey PRIMARY KEY (tenant_id, code),
+    constraint vouchers_state_check CHECK ((state = ANY (ARRAY['active'::text, 'redeemed'::text, 'void'::text]))),
+    constraint vouchers_value_amount_check CHECK ((value_amount > (0)::numeric)),
+    constraint vouchers_value_currency_check CHECK ((value_currency ~ '^[A-Z]{3}$'::text)),
+    constraint vouchers_value_percent_check CHECK (((value_percent > (0)::numeric) AND (value_percent <= (100)::numeric)))
+);
+
+-- Foreign keys
+
+alter table campaigns add constraint campaigns_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table consents add constraint consents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table customers add constraint customers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table decisions add constraint decisions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table devices add constraint devices_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, customer_id);
+alter table devices add constraint devices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table geofences add constraint geofences_tenant_id_store_id_fkey FOREIGN KEY (tenant_id, store_id) REFERENCES stores(tenant_id, store_id);
+alter table idempotent_answers add constraint idempotent_answers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table keys add constraint keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table presences add constraint presences_tenant_id_device_id_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES devices(tenant_id, device_id) ON DELETE CASCADE;
+alter table pushes add constraint pushes_tenant_id_decision_id_fkey FOREIGN KEY (tenant_id, decision_id) REFERENCES decisions(tenant_id, decision_id);
+alter table pushes add constraint pushes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table receipts add constraint receipts_tenant_id_push_id_fkey FOREIGN KEY (tenant_id, push_id) REFERENCES pushes(tenant_id, push_id) ON DELETE CASCADE;
+alter table stores add constraint stores_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table tenant_secrets add constraint tenant_secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table transitions add constraint transitions_tenant_id_device_id_fkey FOREIGN KEY (tenant_id, device_id) REFERENCES devices(tenant_id, device_id) ON DELETE CASCADE;
+alter table vouchers add constraint vouchers_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, customer_id) ON DELETE CASCADE;
+
+-- Indexes
+
+CREATE INDEX changes_by_age ON public.changes USING btree (at);
+CREATE INDEX changes_by_xid ON public.changes USING btree (xid, seq);
+CREATE INDEX consents_by_device ON public.consents USING btree (tenant_id, device_id, at);
+CREATE INDEX decisions_by_choice ON public.decisions USING btree (tenant_id, choice_id);
+CREATE INDEX decisions_by_customer ON public.decisions USING btree (tenant_id, customer_id, decided_at DESC) WHERE (customer_id IS NOT NULL);
+CREATE INDEX decisions_by_device ON public.decisions USING btree (tenant_id, device_id, decided_at DESC);
+CREATE INDEX decisions_by_push ON public.decisions USING btree (tenant_id, push_id) WHERE (push_id IS NOT NULL);
+CREATE INDEX decisions_by_time ON public.decisions USING btree (tenant_id, decided_at DESC, decision_id);
+CREATE INDEX devices_by_customer ON public.devices USING btree (tenant_id, customer_id) WHERE (customer_id IS NOT NULL);
+CREATE UNIQUE INDEX devices_by_push_token ON public.devices USING btree (tenant_id, platform, push_token) WHERE (push_token IS NOT NULL);
+CREATE INDEX geofences_by_store ON public.geofences USING btree (tenant_id, store_id);
+CREATE INDEX idempotent_answers_by_age ON public.idempotent_answers USING btree (tenant_id, at);
+CREATE INDEX pushes_by_customer ON public.pushes USING btree (tenant_id, customer_id, committed_at DESC);
+CREATE INDEX pushes_by_device ON public.pushes USING btree (tenant_id, device_id, geofence_id) WHERE (state = 'pending'::text);
+CREATE INDEX pushes_to_hand_over ON public.pushes USING btree (tenant_id, leased_until) WHERE (state = 'pending'::text);
+CREATE INDEX transitions_by_device ON public.transitions USING btree (tenant_id, device_id, at DESC);
+CREATE INDEX vouchers_by_customer ON public.vouchers USING btree (tenant_id, customer_id);
+
+-- Triggers
+
+CREATE TRIGGER campaigns_deleted AFTER DELETE ON public.campaigns REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('campaign', 'campaign_id');
+CREATE TRIGGER campaigns_inserted AFTER INSERT ON public.campaigns REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('campaign', 'campaign_id');
+CREATE TRIGGER campaigns_updated AFTER UPDATE ON public.campaigns REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('campaign', 'campaign_id');
+CREATE TRIGGER devices_deleted AFTER DELETE ON public.devices REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('device', 'device_id');
+CREATE TRIGGER devices_updated AFTER UPDATE ON public.devices REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('device', 'device_id');
+CREATE TRIGGER geofences_deleted AFTER DELETE ON public.geofences REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
+CREATE TRIGGER geofences_inserted AFTER INSERT ON public.geofences REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
+CREATE TRIGGER geofences_updated AFTER UPDATE ON public.geofences REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
+CREATE TRIGGER keys_inserted AFTER INSERT ON public.keys REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('credential', 'key_id');
+CREATE TRIGGER keys_updated AFTER UPDATE ON public.keys REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('credential', 'key_id');
+CREATE TRIGGER stores_deleted AFTER DELETE ON public.stores REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('store', 'store_id');
+CREATE TRIGGER stores_inserted AFTER INSERT ON public.stores REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('store', 'store_id');
+CREATE TRIGGER stores_updated AFTER UPDATE ON public.stores REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('store', 'store_id');
+CREATE TRIGGER tenant_secrets_inserted AFTER INSERT ON public.tenant_secrets REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('tenant', 'tenant_id');
+CREATE TRIGGER tenant_secrets_updated AFTER UPDATE ON public.tenant_secrets REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('tenant', 'tenant_id');
+
+-- Row-level security
+
+alter table campaigns enable row level security;
+alter table campaigns force row level security;
+alter table changes enable row level security;
+alter table changes force row level security;
+alter table consents enable row level security;
+alter table consents force row level security;
+alter table customers enable row level security;
+alter table customers force row level security;
+alter table decisions enable row level security;
+alter table decisions force row level security;
+alter table devices enable row level security;
+alter table devices force row level security;
+alter table geofences enable row level security;
+alter table geofences force row level security;
+alter table idempotent_answers enable row level security;
+alter table idempotent_answers force row level security;
+alter table keys enable row level security;
+alter table keys force row level security;
+alter table presences enable row level security;
+alter table presences force row level security;
+alter table pushes enable row level security;
+alter table pushes force row level security;
+alter table receipts enable row level security;
+alter table receipts force row level security;
+alter table stores enable row level security;
+alter table stores force row level security;
+alter table tenant_secrets enable row level security;
+alter table tenant_secrets force row level security;
+alter table tenants enable row level security;
+alter table tenants force row level security;
+alter table transitions enable row level security;
+alter table transitions force row level security;
+alter table vouchers enable row level security;
+alter table vouchers force row level security;
+
+-- Policies
+
+create policy own_tenant on campaigns for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy all_tenants_are_read on changes for select to public using (true);
+create policy old_ones_are_pruned on changes for delete to public using ((at < (now() - '01:00:00'::interval)));
+create policy own_tenant_is_written on changes for insert to public with check ((tenant_id = geo_tenant()));
+create policy own_tenant on consents for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on customers for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on decisions for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on devices for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on geofences for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on idempotent_answers for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on keys for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on presences for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on pushes for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on receipts for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on stores for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on tenant_secrets for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy tenants_are_listed on tenants for select to public using (true);
+create policy tenants_are_made_by_themselves on tenants for insert to public with check ((tenant_id = geo_tenant()));
+create policy own_tenant on transitions for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on vouchers for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+
+-- Privileges
+
+grant delete, insert, select, update on campaigns to geo_service;
+grant delete, insert, select on changes to geo_service;
+grant insert, select on consents to geo_service;
+grant delete, insert, select, update on customers to geo_service;
+grant delete, insert, select, update on decisions to geo_service;
+grant delete, insert, select, update on devices to geo_service;
+grant execute on function claim_pushes(uuid,double precision,double precision,uuid[],integer) to geo_service;
+grant execute on function commit_choices(uuid,double precision,jsonb) to geo_service;
+grant execute on function read_snapshot(uuid,uuid,double precision) to geo_service;
+grant execute on function record_outcomes(uuid,jsonb) to geo_service;
+grant delete, insert, select, update on geofences to geo_service;
+grant delete, insert, select on idempotent_answers to geo_service;
+grant select on keys to geo_service;
+grant delete, insert, select, update on presences to geo_service;
+grant delete, insert, select, update on pushes to geo_service;
+grant delete, insert, select on receipts to geo_service;
+grant delete, insert, select, update on stores to geo_service;
+grant select on tenant_secrets to geo_service;
+grant select on tenants to geo_service;
+grant delete, insert, select on transitions to geo_service;
+grant delete, insert, select, update on vouchers to geo_service;
+
+-- Privileges on columns
+
+grant update (customer_id) on consents to geo_service;

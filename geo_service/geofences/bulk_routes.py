@@ -1,0 +1,110 @@
+"""Many geofences at once over HTTP: streamed in, streamed out."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from starlette.responses import StreamingResponse
+
+from geo_service.database.database import Database
+from geo_service.geofences.exporting import ExportFormat, export_features
+from geo_service.geofences.fence_feature import FenceFeature
+from geo_service.geofences.importing import ImportBrokenError, ImportResult, import_features
+from geo_service.geofences.loading import Applied
+from geo_service.web.endpoint import Answer, Call, Endpoint
+from geo_service.web.problems import Problem
+from geo_service.web.wire import Body
+
+MOST_IMPORT_BYTES = 2_000_000_000
+_TAGS = ("Geofences",)
+_LINES = ("ndjson", "jsonl", "json-seq", "jsonlines")
+_MEDIA_TYPES = {"geojson": "application/geo+json", "ndjson": "application/x-ndjson"}
+
+
+class ImportQuery(Body, frozen=True):
+    """How to take the features."""
+
+    repair: Annotated[bool, msgspec.Meta(description="mend outlines that are broken")] = False
+
+
+class ExportQuery(Body, frozen=True):
+    """How to write the features."""
+
+    format: Annotated[
+        ExportFormat | None,
+        msgspec.Meta(description="a FeatureCollection or one Feature a line; else the Accept header decides"),
+    ] = None
+
+
+def bulk_endpoints(
+    database: Database, applied: Applied, readers: frozenset[str], writers: frozenset[str]
+) -> list[Endpoint[Any, Any]]:
+    """Import and export."""
+
+    async def import_(call: Call[None, ImportQuery]) -> Answer:
+        media_type = call.headers.get("content-type", "").lower()
+        try:
+            result = await import_features(
+                database,
+                call.principal.tenant_id,
+                call.stream(),
+                call.received_at_s,
+                lines=True if any(name in media_type for name in _LINES) else None,
+                repair=call.query.repair,
+                store_ids=call.principal.store_ids,
+                applied=applied,
+            )
+        except ImportBrokenError as broken:
+            raise _broken_off(broken) from None
+        return Answer(result)
+
+    async def export(call: Call[None, ExportQuery]) -> StreamingResponse:
+        wanted = call.query.format or ("ndjson" if "ndjson" in call.headers.get("accept", "") else "geojson")
+        parts = export_features(database, call.principal.tenant_id, wanted, store_ids=call.principal.store_ids)
+        # The first part comes before the status is sent: what fails here is still told properly.
+        first = await anext(parts)
+        return StreamingResponse(_with_first(first, parts), media_type=_MEDIA_TYPES[wanted])
+
+    return [
+        Endpoint(
+            "POST",
+            "/v1/geofences/import",
+            import_,
+            summary="Import geofences",
+            description="A FeatureCollection, or NDJSON with one Feature a line (say so with "
+            "`Content-Type: application/x-ndjson`). The Feature's `id` is the geofence_id. A feature that cannot be "
+            "taken is rejected alone. Features are stored in batches as they arrive; when the body breaks off, "
+            "`stored` in the refusal says what is stored already, and sending it again finds that unchanged.",
+            scopes=writers,
+            tags=_TAGS,
+            raw_body=True,
+            body=FenceFeature,
+            body_media_types=("application/geo+json", "application/x-ndjson"),
+            query=ImportQuery,
+            answer=ImportResult,
+            max_body_bytes=MOST_IMPORT_BYTES,
+        ),
+        Endpoint(
+            "GET",
+            "/v1/geofences/export",
+            export,
+            summary="Export the geofences",
+            description="All of them, streamed; importing them again changes nothing.",
+            scopes=readers,
+            tags=_TAGS,
+            query=ExportQuery,
+            answer_media_type="application/geo+json",
+        ),
+    ]
+
+
+async def _with_first(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in parts:
+        yield part
+
+
+def _broken_off(broken: ImportBrokenError) -> Problem:
+    stored = broken.result.created + broken.result.updated
+    after = f" {stored} geofences before it were stored; mend it and send all of it again." if stored else ""
+    return Problem(400, f"{broken}{after or ' Nothing was stored.'}", extra={"stored": broken.result})

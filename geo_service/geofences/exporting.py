@@ -1,0 +1,43 @@
+"""Export of geofences as a stream of Features, which an import finds unchanged."""
+
+from collections.abc import AsyncIterator, Collection
+from typing import Literal, TypeAlias
+
+from geo_service.database.database import Database
+from geo_service.database.queries import load_queries
+from geo_service.geofences.fence_feature import stored_feature
+from geo_service.web.wire import to_json
+
+ExportFormat: TypeAlias = Literal["geojson", "ndjson"]
+
+_SQL = load_queries(__file__, "fences.sql")
+_IN_ONE_READ = 500
+
+
+async def export_features(
+    database: Database,
+    tenant_id: str,
+    format_: ExportFormat = "geojson",
+    *,
+    store_ids: Collection[str] | None = None,
+) -> AsyncIterator[bytes]:
+    """All geofences of the tenant (or of these stores) in the order of their ids: one FeatureCollection, or one
+    Feature a line. Reads a few at a time, each time anew, so that a slow reader holds nothing up; what is written
+    meanwhile may or may not be in it. Raises DatabaseError."""
+    collection = format_ == "geojson"
+    own = list(store_ids) if store_ids is not None else None
+    after, first = "", True
+    while True:
+        async with database.tenant(tenant_id, readonly=True) as conn:
+            rows = await conn.fetch(_SQL.export_geofences, after, own, _IN_ONE_READ)
+        features = [to_json(stored_feature(row)) for row in rows]
+        if collection:
+            opening = b'{"type":"FeatureCollection","features":[\n' if first else b",\n" if features else b""
+            yield opening + b",\n".join(features)
+        else:
+            yield b"".join(feature + b"\n" for feature in features)
+        if len(rows) < _IN_ONE_READ:
+            break
+        after, first = rows[-1]["geofence_id"], False
+    if collection:
+        yield b"\n]}\n"

@@ -1,0 +1,158 @@
+"""GeoJSON to exact shapes and back: every problem at once, each with its path and what to send instead."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from geo_service.geofences import topology
+from geo_service.geofences.geometry import Area, Circle, Ring, Shape
+from geo_service.geofences.rings import Change, Notes, Problem, number, read_position, read_ring, shown, unwrap
+
+__all__ = ["Change", "Problem", "Repaired", "parse_geometry", "repair_geometry", "to_geojson"]
+
+MIN_RADIUS_M = 1.0
+MAX_RADIUS_M = 1_000_000.0
+MAX_VERTICES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A shape made from broken input, and everything that was changed on the way."""
+
+    shape: Shape
+    changes: list[Change]
+
+
+def parse_geometry(
+    geometry: object,
+    radius_m: object = None,
+    *,
+    path: str = "geometry",
+    radius_path: str = "properties.radius_m",
+) -> Shape | list[Problem]:
+    """A decoded GeoJSON geometry (Point with `radius_m`, Polygon, MultiPolygon) as a shape, or all that is wrong.
+
+    Accepted without a word: rings in the wrong direction, altitudes, edges that cross the antimeridian (the short way
+    round, longitudes up to ±360 or cut at ±180), rings round a pole, and neighbours in a MultiPolygon that share an
+    edge (merged, so that the seam is no boundary).
+    """
+    notes = Notes()
+    shape = _read(geometry, radius_m, path, radius_path, notes)
+    return notes.problems if notes.problems or shape is None else shape
+
+
+def repair_geometry(
+    geometry: object,
+    radius_m: object = None,
+    *,
+    path: str = "geometry",
+    radius_path: str = "properties.radius_m",
+) -> Repaired | list[Problem]:
+    """As `parse_geometry`, but closes rings, drops repeated positions and parts without area, untangles outlines that
+    cross themselves, and merges polygons that overlap. What it cannot mend (numbers, ranges, poles) is still told."""
+    notes = Notes(repair=True)
+    shape = _read(geometry, radius_m, path, radius_path, notes)
+    return notes.problems if notes.problems or shape is None else Repaired(shape, notes.changes)
+
+
+def to_geojson(shape: Shape) -> tuple[dict[str, Any], dict[str, float]]:
+    """(geometry, properties): a Point with `{"radius_m": …}`, or a Polygon or MultiPolygon with `{}`.
+
+    As RFC 7946 wants it: outer rings against the clock, cut at the antimeridian and at poles.
+    """
+    if isinstance(shape, Circle):
+        return {"type": "Point", "coordinates": [shape.lng, shape.lat]}, {"radius_m": shape.radius_m}
+    polygons = [rings for part in shape.parts for rings in _cut(part)]
+    coordinates = [[_positions(ring) for ring in rings] for rings in polygons]
+    if len(coordinates) == 1:
+        return {"type": "Polygon", "coordinates": coordinates[0]}, {}
+    return {"type": "MultiPolygon", "coordinates": coordinates}, {}
+
+
+def _read(geometry: object, radius_m: object, path: str, radius_path: str, notes: Notes) -> Shape | None:
+    if not isinstance(geometry, dict):
+        notes.problem(path, f"is {shown(geometry)}; send a GeoJSON Point, Polygon or MultiPolygon")
+        return None
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+    for name in geometry.keys() - {"type", "coordinates", "bbox"}:
+        notes.problem(f"{path}.{name}", "is not known; a geometry has type, coordinates and, if you like, bbox")
+    inner = f"{path}.coordinates"
+    if kind == "Point":
+        return _read_circle(coordinates, radius_m, inner, radius_path, notes)
+    if kind not in ("Polygon", "MultiPolygon"):
+        notes.problem(f"{path}.type", f"is {shown(kind)}; send Point (with radius_m), Polygon or MultiPolygon")
+        return None
+    if radius_m is not None:
+        notes.problem(radius_path, f"belongs to a Point; a {kind} has its own outline: leave it out")
+    if not isinstance(coordinates, list | tuple) or not coordinates:
+        what = "a list of rings" if kind == "Polygon" else "a list of polygons, each a list of rings"
+        notes.problem(inner, f"is {shown(coordinates)}; send {what}")
+        return None
+    return _read_area([coordinates] if kind == "Polygon" else coordinates, inner, kind == "MultiPolygon", notes)
+
+
+def _read_circle(coordinates: object, radius_m: object, path: str, radius_path: str, notes: Notes) -> Circle | None:
+    position = read_position(coordinates, path, notes, max_lng=180.0)
+    if radius_m is None:
+        notes.problem(radius_path, f"is missing; a Point needs a radius of {_RADII}")
+        return None
+    radius = number(radius_m, radius_path, notes)
+    if radius is not None and not MIN_RADIUS_M <= radius <= MAX_RADIUS_M:
+        hint = f" If {radius:g} are kilometres, send {radius * 1000:g}." if 0 < radius < MIN_RADIUS_M else ""
+        notes.problem(radius_path, f"is {radius:g}; send {_RADII}.{hint}")
+        return None
+    return None if position is None or radius is None else Circle(position[1], position[0], radius)
+
+
+_RADII = f"{MIN_RADIUS_M:g} to {MAX_RADIUS_M:,.0f} metres"
+
+
+def _read_area(polygons: Any, path: str, multi: bool, notes: Notes) -> Area | None:
+    vertices = sum(
+        len(ring) for rings in polygons if isinstance(rings, list) for ring in rings if isinstance(ring, list)
+    )
+    if vertices > MAX_VERTICES:
+        notes.problem(path, f"has {vertices:,} positions; send at most {MAX_VERTICES:,}: simplify the outline")
+        return None
+    parts = [_read_part(rings, f"{path}[{i}]" if multi else path, notes) for i, rings in enumerate(polygons)]
+    whole = [part for part in parts if part is not None]
+    if notes.repair and not notes.problems:
+        whole = topology.repair(whole, path, notes)
+        if not whole and not notes.problems:
+            notes.problem(path, "has no area left after repair; send a ring round an area")
+    elif len(whole) == len(parts) > 1:
+        topology.check_apart(whole, path, notes)
+    if notes.problems:
+        return None
+    return Area(tuple(topology.merge_neighbours(whole)))
+
+
+def _read_part(value: object, path: str, notes: Notes) -> tuple[Ring, ...] | None:
+    """One polygon, its rings checked alone and together; None when anything is wrong or, in repair, nothing is left."""
+    if not isinstance(value, list | tuple) or not value:
+        notes.problem(path, f"is {shown(value)}; send a list of rings, the outer one first")
+        return None
+    rings: list[Ring] = []
+    good = True
+    for i, item in enumerate(value):
+        where = f"{path}[{i}]"
+        positions = read_ring(item, where, notes)
+        ring = unwrap(positions, where, notes) if positions else None
+        if ring and (notes.repair or topology.check_ring(ring, where, notes)):
+            rings.append(ring)
+        elif not notes.repair or i == 0:
+            good = False
+    if not good:
+        return None
+    part = topology.oriented(rings)
+    return part if notes.repair or topology.check_part(part, path, notes) else None
+
+
+def _cut(part: tuple[Ring, ...]) -> list[tuple[Ring, ...]]:
+    """The part as polygons within ±180 and without enclosed poles."""
+    if not any(ring.pole for ring in part) and max(part[0].lngs) <= 180:
+        return [part]
+    return topology.rings_of(topology.cut_at_antimeridian(part))
+
+
+def _positions(ring: Ring) -> list[list[float]]:
+    return [[lng, lat] for lng, lat in zip(ring.lngs, ring.lats, strict=True)]

@@ -1,0 +1,201 @@
+"""A geofence as its managers see it: a GeoJSON Feature. Read with every problem at once, and written back the same."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import msgspec
+
+from geo_service.context.opening_hours import opening_hours_problem
+from geo_service.geofences.feature import Change, Repaired, parse_geometry, repair_geometry, to_geojson
+from geo_service.geofences.geometry import Shape
+from geo_service.geofences.stores import Tag
+from geo_service.web.problems import Problem
+from geo_service.web.validation import Validator, parse_json
+from geo_service.web.wire import NAME_PATTERN, Body, FieldProblem, Id, ShortText, to_json
+
+MOST_METADATA_BYTES = 16_000
+
+Geometry = Annotated[
+    dict[str, Any],
+    msgspec.Meta(
+        description="a Point (its circle has properties.radius_m), a Polygon (holes too) or a MultiPolygon",
+        extra={"expects": "a GeoJSON Point, Polygon or MultiPolygon"},
+    ),
+]
+FeatureId = Annotated[
+    str | int,
+    msgspec.Meta(description="the geofence_id", extra={"expects": "the geofence_id"}),
+]
+
+
+class FenceProperties(Body, frozen=True):
+    """What a geofence is beside its shape. `dwell_s`: how long inside counts as a stay. `schedule`: when it counts,
+    in OpenStreetMap's opening_hours syntax; kept for your own use."""
+
+    name: ShortText
+    store_id: Id
+    radius_m: float | msgspec.UnsetType | None = msgspec.UNSET
+    dwell_s: Annotated[int, msgspec.Meta(ge=10, le=14_400)] | None = None
+    active: bool = True
+    schedule: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    tags: Annotated[list[Tag], msgspec.Meta(max_length=50)] = []
+    metadata: dict[str, Any] = {}
+
+    def problems(self) -> Iterable[FieldProblem]:
+        if self.schedule is not None:
+            problem = opening_hours_problem(self.schedule)
+            if problem is not None:
+                yield FieldProblem("schedule", problem)
+        if self.metadata and len(to_json(self.metadata)) > MOST_METADATA_BYTES:
+            yield FieldProblem("metadata", f"is too large; at most {MOST_METADATA_BYTES:,} bytes of JSON")
+
+
+class FenceFeature(Body, frozen=True, kw_only=True):
+    """A geofence as GeoJSON Feature (RFC 7946)."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [11.57549, 48.13743]},
+        "properties": {"name": "Marienplatz, 150 m", "store_id": "mueller-marienplatz", "radius_m": 150},
+    }
+
+    type: Literal["Feature"]
+    id: FeatureId | msgspec.UnsetType = msgspec.UNSET
+    geometry: Geometry
+    properties: FenceProperties
+    bbox: list[float] | msgspec.UnsetType = msgspec.UNSET
+
+
+class RepairChange(msgspec.Struct, frozen=True):
+    """What `repair` did, and where."""
+
+    path: str
+    message: str
+
+
+class WrittenFence(FenceFeature, frozen=True, kw_only=True):
+    """The geofence as it is now stored; `changes` with `repair=true`."""
+
+    changes: list[RepairChange] | msgspec.UnsetType = msgspec.UNSET
+
+
+class CheckedFence(msgspec.Struct, frozen=True):
+    """A geofence that may be stored: `feature` as it will be answered, with the shape that it stands for."""
+
+    geofence_id: str
+    feature: FenceFeature
+    shape: Shape
+    changes: list[Change]
+
+    @property
+    def store_id(self) -> str:
+        return self.feature.properties.store_id
+
+
+class RefusedFence(msgspec.Struct, frozen=True):
+    """A feature that may not be stored, with all that is wrong; its ids as far as they can be read."""
+
+    problems: list[FieldProblem]
+    geofence_id: str | None
+    store_id: str | None
+
+
+class _Sent(NamedTuple):
+    """The parts of a feature that are looked at beyond their types, whatever they are."""
+
+    id: object
+    geometry: object
+    radius_m: object
+    store_id: object
+
+
+_VALIDATOR = Validator(FenceFeature)
+_NAME = re.compile(NAME_PATTERN)
+
+
+def read_feature(body: bytes, *, geofence_id: str | None = None, repair: bool = False) -> CheckedFence | RefusedFence:
+    """One Feature. `geofence_id` is the id it is written under, which its own `id` must not contradict; None: its own
+    `id` counts. Raises a `Problem` (400) for what is not JSON."""
+    feature, problems = None, list[FieldProblem]()
+    try:
+        feature = _VALIDATOR.from_json(body)
+        sent = _Sent(feature.id, feature.geometry, feature.properties.radius_m, feature.properties.store_id)
+    except Problem as refusal:
+        if refusal.status != 422:
+            raise
+        problems += refusal.errors
+        sent = _sent(parse_json(body))
+    sent_id = None if sent.id is None or sent.id is msgspec.UNSET else str(sent.id)
+    if not _tells_of("id", problems):
+        problems += _id_problems(sent_id, geofence_id)
+    shape: Shape | None = None
+    changes: list[Change] = []
+    if not _tells_of("geometry", problems):
+        radius_m = None if sent.radius_m is msgspec.UNSET else sent.radius_m
+        match (repair_geometry if repair else parse_geometry)(sent.geometry, radius_m):
+            case list(found):
+                problems += [FieldProblem(p.path, p.message) for p in found if not _tells_of(p.path, problems)]
+            case Repaired(shape, changes):
+                pass
+            case read:
+                shape = read
+    known_id = geofence_id or sent_id
+    if problems or feature is None or shape is None or known_id is None:
+        return RefusedFence(problems, known_id, sent.store_id if isinstance(sent.store_id, str) else None)
+    return CheckedFence(known_id, _as_stored(known_id, feature, shape, changes), shape, changes)
+
+
+def stored_feature(row: Mapping[str, Any]) -> FenceFeature:
+    """A row of `geofences` as it was written."""
+    radius_m = row["radius_m"]
+    properties = FenceProperties(
+        name=row["name"],
+        store_id=row["store_id"],
+        radius_m=msgspec.UNSET if radius_m is None else radius_m,
+        dwell_s=row["dwell_s"],
+        active=row["active"],
+        schedule=row["schedule"],
+        tags=row["tags"],
+        metadata=row["metadata"],
+    )
+    return FenceFeature(type="Feature", id=row["geofence_id"], geometry=row["geometry"], properties=properties)
+
+
+def _as_stored(geofence_id: str, feature: FenceFeature, shape: Shape, changes: list[Change]) -> FenceFeature:
+    """The geometry stays as it was sent, unless it was repaired: what is read again is what was written."""
+    sent = feature.geometry
+    geometry = to_geojson(shape)[0] if changes else {"type": sent["type"], "coordinates": sent["coordinates"]}
+    properties = feature.properties
+    if properties.radius_m is None:
+        properties = msgspec.structs.replace(properties, radius_m=msgspec.UNSET)
+    return FenceFeature(type="Feature", id=geofence_id, geometry=geometry, properties=properties)
+
+
+def _sent(raw: object) -> _Sent:
+    properties = _member(raw, "properties")
+    return _Sent(
+        _member(raw, "id"), _member(raw, "geometry"), _member(properties, "radius_m"), _member(properties, "store_id")
+    )
+
+
+def _member(raw: object, name: str) -> object:
+    return raw.get(name) if isinstance(raw, dict) else None
+
+
+def _tells_of(path: str, problems: Iterable[FieldProblem]) -> bool:
+    """Whether a problem with this field, or in it, was found already; `$` is the whole."""
+    return any(
+        problem.path in ("$", path) or (problem.path.startswith(path) and problem.path[len(path)] in ".[")
+        for problem in problems
+    )
+
+
+def _id_problems(sent_id: str | None, geofence_id: str | None) -> Iterable[FieldProblem]:
+    if geofence_id is not None:
+        if sent_id not in (None, geofence_id):
+            yield FieldProblem("id", f'must be "{geofence_id}", as in the address; send that or leave it out')
+    elif sent_id is None:
+        yield FieldProblem("id", "is missing; send the geofence_id")
+    elif _NAME.search(sent_id) is None:
+        yield FieldProblem("id", "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -")

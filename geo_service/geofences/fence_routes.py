@@ -1,0 +1,224 @@
+"""The geofences over HTTP, one by one: write, read, delete, list, and the cells of one."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import h3.api.basic_int as h3
+import msgspec
+
+from geo_service.database.database import Connection, Database
+from geo_service.database.errors import TransientConflict
+from geo_service.database.queries import load_queries
+from geo_service.geofences.bulk_routes import bulk_endpoints
+from geo_service.geofences.cover import cover
+from geo_service.geofences.fence_feature import (
+    CheckedFence,
+    FenceFeature,
+    RefusedFence,
+    RepairChange,
+    WrittenFence,
+    read_feature,
+    stored_feature,
+)
+from geo_service.geofences.fence_rows import (
+    FenceVersion,
+    LockedFence,
+    lock_fences,
+    lock_stores,
+    no_such_store,
+    version_of,
+    write_fences,
+)
+from geo_service.geofences.fence_search import FencesQuery, search_fences
+from geo_service.geofences.loading import Applied, Row, stored_shape
+from geo_service.geofences.match_routes import MatchedTenant, match_endpoint
+from geo_service.geofences.store_routes import WRITERS, only_own_stores
+from geo_service.web.auth import Principal
+from geo_service.web.endpoint import Answer, Call, Endpoint
+from geo_service.web.pages import Page
+from geo_service.web.preconditions import check_preconditions
+from geo_service.web.problems import Problem, invalid, not_found
+from geo_service.web.wire import Body, Reply
+
+_SQL = load_queries(__file__, "fences.sql")
+
+READERS = frozenset({"manager", "qa"})
+_PATH = "/v1/geofences/{geofence_id}"
+_TAGS = ("Geofences",)
+
+
+class PutQuery(Body, frozen=True):
+    """How to take a geofence."""
+
+    repair: Annotated[
+        bool, msgspec.Meta(description="mend the outline where it is broken, and answer what was changed")
+    ] = False
+
+
+class FenceCells(Reply, frozen=True):
+    """The H3 cells that stand for a geofence: all of a `full` cell is inside, in a `partial` one the shape decides."""
+
+    resolutions: list[int]
+    full: list[str]
+    partial: list[str]
+
+
+def fence_endpoints(
+    database: Database, tenants: Callable[[str], MatchedTenant], applied: Applied
+) -> list[Endpoint[Any, Any]]:
+    """`/v1/geofences`. `tenants` gives a tenant's geofences in memory; `applied` is told what was written before the
+    call is answered."""
+    routes = _Fences(database, applied)
+    return [
+        Endpoint(
+            "GET",
+            "/v1/geofences",
+            routes.list,
+            summary="List the geofences",
+            description="In the order of their ids, or with `near` the nearest first. A key that is limited to stores "
+            "sees theirs only.",
+            scopes=READERS,
+            tags=_TAGS,
+            query=FencesQuery,
+            answer=Page[FenceFeature],
+        ),
+        match_endpoint(tenants, READERS),
+        *bulk_endpoints(database, applied, READERS, WRITERS),
+        Endpoint(
+            "PUT",
+            _PATH,
+            routes.put,
+            summary="Create or replace a geofence",
+            description="A GeoJSON Feature: a Point with `properties.radius_m`, a Polygon or a MultiPolygon. 201 when "
+            "it is new. It counts from the next ping on.",
+            scopes=WRITERS,
+            tags=_TAGS,
+            body=FenceFeature,
+            raw_body=True,
+            body_media_types=("application/geo+json", "application/json"),
+            query=PutQuery,
+            answer=WrittenFence,
+            conditional=True,
+        ),
+        Endpoint(
+            "GET",
+            _PATH,
+            routes.get,
+            summary="Read a geofence",
+            scopes=READERS,
+            tags=_TAGS,
+            answer=FenceFeature,
+            conditional=True,
+        ),
+        Endpoint(
+            "DELETE", _PATH, routes.delete, summary="Delete a geofence", scopes=WRITERS, tags=_TAGS, status=204,
+            conditional=True,
+        ),
+        Endpoint(
+            "GET",
+            f"{_PATH}/cells",
+            routes.cells,
+            summary="Show the H3 cells of a geofence",
+            scopes=READERS,
+            tags=_TAGS,
+            answer=FenceCells,
+        ),
+    ]  # fmt: skip
+
+
+class _Fences:
+    def __init__(self, database: Database, applied: Applied) -> None:
+        self._database = database
+        self._applied = applied
+
+    async def list(self, call: Call[None, FencesQuery]) -> Answer:
+        own = call.principal.store_ids
+        async with self._database.tenant(call.principal.tenant_id, readonly=True) as conn:
+            return Answer(await search_fences(conn, call.query, list(own) if own is not None else None))
+
+    async def get(self, call: Call[None, None]) -> Answer:
+        row = await self._row(call)
+        return Answer(stored_feature(row), etag=version_of(row).etag)
+
+    async def cells(self, call: Call[None, None]) -> Answer:
+        row = await self._row(call)
+        cells = cover(stored_shape(row["geometry"], row["radius_m"]))
+        return Answer(
+            FenceCells(
+                resolutions=list(cells.resolutions),
+                full=[h3.int_to_str(cell) for cell in cells.full],
+                partial=[h3.int_to_str(cell) for cell in cells.partial],
+            )
+        )
+
+    async def _row(self, call: Call[Any, Any]) -> Row:
+        geofence_id = call.path["geofence_id"]
+        async with self._database.tenant(call.principal.tenant_id, readonly=True) as conn:
+            row: Row | None = await conn.fetchrow(_SQL.get_geofence, geofence_id)
+        if row is None or not call.principal.may_use_store(row["store_id"]):
+            raise _no_geofence(geofence_id)
+        return row
+
+    async def put(self, call: Call[None, PutQuery]) -> Answer:
+        geofence_id, principal = call.path["geofence_id"], call.principal
+        read = read_feature(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
+
+        async def write(conn: Connection) -> tuple[LockedFence | None, FenceVersion]:
+            stores = await lock_stores(conn, [read.store_id] if read.store_id is not None else [])
+            before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
+            fence = _admit(geofence_id, read, principal, before, stores)
+            check_preconditions(call.headers, before.etag if before is not None else None)
+            locked = [geofence_id] if before is not None else []
+            after = (await write_fences(conn, [fence], locked, call.received_at_s)).get(geofence_id, before)
+            if after is None:
+                raise TransientConflict("somebody else has created the geofence meanwhile")
+            return before, after
+
+        before, after = await self._database.run(principal.tenant_id, write)
+        if after is not before:
+            await self._applied(principal.tenant_id, "geofence", [geofence_id])
+        return Answer(_written(read, call.query.repair), status=201 if before is None else 200, etag=after.etag)
+
+    async def delete(self, call: Call[None, None]) -> Answer:
+        geofence_id, principal = call.path["geofence_id"], call.principal
+
+        async def write(conn: Connection) -> None:
+            before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
+            if before is None or not principal.may_use_store(before.store_id):
+                raise _no_geofence(geofence_id)
+            check_preconditions(call.headers, before.etag)
+            await conn.execute(_SQL.delete_geofence, geofence_id)
+
+        await self._database.run(principal.tenant_id, write)
+        await self._applied(principal.tenant_id, "geofence", [geofence_id])
+        return Answer()
+
+
+def _admit(
+    geofence_id: str,
+    read: CheckedFence | RefusedFence,
+    principal: Principal,
+    before: LockedFence | None,
+    stores: frozenset[str],
+) -> CheckedFence:
+    """The geofence, if it may be written. Raises a `Problem`: whose it is comes before what is wrong with it."""
+    if before is not None and not principal.may_use_store(before.store_id):
+        raise _no_geofence(geofence_id)
+    if read.store_id is not None and not principal.may_use_store(read.store_id):
+        raise only_own_stores(principal)
+    problems = list(read.problems) if isinstance(read, RefusedFence) else []
+    if read.store_id is not None and read.store_id not in stores:
+        problems.append(no_such_store(read.store_id))
+    if problems or isinstance(read, RefusedFence):
+        raise invalid(problems)
+    return read
+
+
+def _written(read: CheckedFence | RefusedFence, repair: bool) -> WrittenFence:
+    assert isinstance(read, CheckedFence), "what was refused is not answered"
+    changes = [RepairChange(change.path, change.message) for change in read.changes]
+    return WrittenFence(**msgspec.structs.asdict(read.feature), changes=changes if repair else msgspec.UNSET)
+
+
+def _no_geofence(geofence_id: str) -> Problem:
+    return not_found(f"There is no geofence {geofence_id}, or it is not one of yours.")

@@ -1,0 +1,88 @@
+"""Geofences into the database, many in one statement: the same way for one PUT and for an import of a million."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from geo_service.database.database import Connection
+from geo_service.database.queries import load_queries
+from geo_service.geofences.fence_feature import CheckedFence
+from geo_service.web.preconditions import etag_of
+from geo_service.web.wire import FieldProblem
+
+_SQL = load_queries(__file__, "fences.sql")
+
+
+class FenceVersion(msgspec.Struct, frozen=True):
+    """Which state of a geofence a row holds. The time tells it from its namesake that was deleted before."""
+
+    geofence_id: str
+    version: int
+    updated_at: datetime
+
+    @property
+    def etag(self) -> str:
+        return etag_of("geofence", self.geofence_id, self.version, self.updated_at.timestamp())
+
+
+class LockedFence(FenceVersion, frozen=True):
+    """A geofence that was there before, and whose it is."""
+
+    store_id: str
+
+
+async def lock_stores(conn: Connection, store_ids: Iterable[str]) -> frozenset[str]:
+    """Those that exist; they stay until the end of the transaction."""
+    rows = await conn.fetch(_SQL.lock_stores_of_geofences, sorted(set(store_ids)))
+    return frozenset(row["store_id"] for row in rows)
+
+
+def no_such_store(store_id: str) -> FieldProblem:
+    """What to say of a geofence whose store is not among those that exist."""
+    return FieldProblem("properties.store_id", f"there is no store {store_id}; create it first")
+
+
+async def lock_fences(conn: Connection, geofence_ids: Iterable[str]) -> dict[str, LockedFence]:
+    """Those that exist, by id; nobody else writes them until the end of the transaction."""
+    rows = await conn.fetch(_SQL.lock_geofences, sorted(set(geofence_ids)))
+    return {row["geofence_id"]: LockedFence(**row) for row in rows}
+
+
+async def write_fences(
+    conn: Connection, fences: Sequence[CheckedFence], locked: Collection[str], now_s: float
+) -> dict[str, FenceVersion]:
+    """Creates or replaces geofences, each id once; answers those that were created or changed.
+
+    A geofence that is there without being in `locked` was created by somebody else meanwhile and is left alone."""
+    ordered = sorted(fences, key=lambda fence: fence.geofence_id)
+    rows = await conn.fetch(_SQL.write_geofences, [_row(fence) for fence in ordered], list(locked), now_s)
+    return {row["geofence_id"]: FenceVersion(**row) for row in rows}
+
+
+def version_of(row: Mapping[str, Any]) -> FenceVersion:
+    return FenceVersion(row["geofence_id"], row["version"], row["updated_at"])
+
+
+def _row(fence: CheckedFence) -> dict[str, Any]:
+    properties, bounds = fence.feature.properties, fence.shape.bounds
+    lat, lng = fence.shape.centre
+    return {
+        "geofence_id": fence.geofence_id,
+        "store_id": properties.store_id,
+        "name": properties.name,
+        "geometry": fence.feature.geometry,
+        "radius_m": None if properties.radius_m is msgspec.UNSET else properties.radius_m,
+        "dwell_s": properties.dwell_s,
+        "active": properties.active,
+        "schedule": properties.schedule,
+        "tags": properties.tags,
+        "metadata": properties.metadata,
+        "centre_lat": lat,
+        "centre_lng": lng,
+        "min_lat": bounds.south,
+        "max_lat": bounds.north,
+        "min_lng": bounds.west,
+        "max_lng": bounds.east,
+    }

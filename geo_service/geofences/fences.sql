@@ -1,0 +1,124 @@
+-- name: lock_stores_of_geofences
+-- Which of the stores exist; none of them can be deleted until the end of the transaction. $1 store_ids.
+select store_id from stores where store_id = any ($1::text[]) order by store_id for key share;
+
+-- name: lock_geofences
+-- The geofences that exist already, locked in one order, so that writers never wait for each other in a circle.
+-- $1 geofence_ids.
+select geofence_id, store_id, version, updated_at
+  from geofences where geofence_id = any ($1::text[]) order by geofence_id for update;
+
+-- name: write_geofences
+-- Creates or replaces geofences in one statement; answers those that were created or changed. One that is the same
+-- stays untouched, and so does one that is there without being in $2: it was created by somebody else meanwhile.
+-- $1 geofences (jsonb), $2 geofence_ids that this transaction has locked, $3 now (Unix s).
+insert into geofences (
+    tenant_id, geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata,
+    centre_lat, centre_lng, min_lat, max_lat, min_lng, max_lng, updated_at)
+select geo_tenant(), s.geofence_id, s.store_id, s.name, s.geometry, s.radius_m, s.dwell_s, s.active, s.schedule, s.tags,
+       s.metadata, s.centre_lat, s.centre_lng, s.min_lat, s.max_lat, s.min_lng, s.max_lng,
+       to_timestamp($3::double precision)
+  from jsonb_to_recordset($1) as s (
+      geofence_id text, store_id text, name text, geometry jsonb, radius_m double precision, dwell_s integer,
+      active boolean, schedule text, tags text[], metadata jsonb, centre_lat double precision,
+      centre_lng double precision, min_lat double precision, max_lat double precision, min_lng double precision,
+      max_lng double precision)
+    on conflict (tenant_id, geofence_id) do update
+   set store_id = excluded.store_id, name = excluded.name, geometry = excluded.geometry, radius_m = excluded.radius_m,
+       dwell_s = excluded.dwell_s, active = excluded.active, schedule = excluded.schedule, tags = excluded.tags,
+       metadata = excluded.metadata, centre_lat = excluded.centre_lat, centre_lng = excluded.centre_lng,
+       min_lat = excluded.min_lat, max_lat = excluded.max_lat, min_lng = excluded.min_lng, max_lng = excluded.max_lng,
+       version = geofences.version + 1, updated_at = excluded.updated_at
+ where geofences.geofence_id = any ($2::text[])
+   and (geofences.store_id, geofences.name, geofences.geometry, geofences.radius_m, geofences.dwell_s, geofences.active,
+        geofences.schedule, geofences.tags, geofences.metadata)
+       is distinct from
+       (excluded.store_id, excluded.name, excluded.geometry, excluded.radius_m, excluded.dwell_s, excluded.active,
+        excluded.schedule, excluded.tags, excluded.metadata)
+returning geofence_id, version, updated_at;
+
+-- name: get_geofence
+-- $1 geofence_id.
+select * from geofences where geofence_id = $1;
+
+-- name: delete_geofence
+-- $1 geofence_id.
+delete from geofences where geofence_id = $1;
+
+-- name: plan_for_these_arguments
+-- For the lists below: a plan that knows which filters are not used. Until the end of the transaction.
+set local plan_cache_mode = force_custom_plan;
+
+-- name: list_geofences
+-- The geofences after $1 by id; null switches a filter off: $2 store_id, $3 one of these stores, $4 active,
+-- $5..$8 west, south, east, north of a box that the geofence's own box must meet (west > east: over the antimeridian).
+-- At most $9.
+select * from geofences
+ where geofence_id > $1
+   and ($2::text is null or store_id = $2)
+   and ($3::text[] is null or store_id = any ($3))
+   and ($4::boolean is null or active = $4)
+   and ($5::double precision is null or (
+       max_lat >= $6::double precision and min_lat <= $8::double precision
+       and case
+           when min_lng <= max_lng and $5 <= $7::double precision then min_lng <= $7 and max_lng >= $5
+           when min_lng <= max_lng or $5 <= $7 then min_lng <= $7 or max_lng >= $5
+           else true
+       end))
+ order by geofence_id
+ limit $9;
+
+-- name: near_geofences
+-- The geofences which may lie within $3 metres of ($1 lat, $2 lng): those whose box is not surely farther away, by
+-- at_least_m, a lower bound of the distance. A degree of latitude has at least 110,574 m (WGS 84); 110,000 leaves room
+-- for taking the earth as a sphere. Filters as in list_geofences: $4 store_id, $5 stores, $6 active, $7..$10 box.
+select g.*, apart.at_least_m
+  from geofences g
+ cross join lateral (
+     select greatest(g.min_lat - $1::double precision, $1 - g.max_lat, 0) as north_deg,
+            g.min_lng - $2::double precision as west_deg,
+            $2 - g.max_lng as east_deg,
+            case when g.min_lng <= g.max_lng then $2 between g.min_lng and g.max_lng
+                 else $2 >= g.min_lng or $2 <= g.max_lng end as same_lng
+ ) as side
+ cross join lateral (
+     select case when side.same_lng then 0
+                 else least(side.west_deg - 360 * floor(side.west_deg / 360),
+                            side.east_deg - 360 * floor(side.east_deg / 360)) end as aside_deg
+ ) as meridian
+ cross join lateral (
+     -- The way to a meridian; beyond 90 degrees its nearest point is the pole.
+     select 110000 * greatest(
+         side.north_deg,
+         case when meridian.aside_deg < 90 then asind(least(1, cosd($1) * sind(meridian.aside_deg)))
+              else 90 - abs($1) end) as at_least_m
+ ) as apart
+ where g.max_lat >= $1 - $3::double precision / 110000 and g.min_lat <= $1 + $3 / 110000
+   and apart.at_least_m <= $3
+   and ($4::text is null or g.store_id = $4)
+   and ($5::text[] is null or g.store_id = any ($5))
+   and ($6::boolean is null or g.active = $6)
+   and ($7::double precision is null or (
+       g.max_lat >= $8::double precision and g.min_lat <= $10::double precision
+       and case
+           when g.min_lng <= g.max_lng and $7 <= $9::double precision then g.min_lng <= $9 and g.max_lng >= $7
+           when g.min_lng <= g.max_lng or $7 <= $9 then g.min_lng <= $9 or g.max_lng >= $7
+           else true
+       end))
+ order by apart.at_least_m, g.geofence_id;
+
+-- name: export_geofences
+-- The geofences after $1 by id, of the stores $2 when that is not null, at most $3.
+select * from geofences
+ where geofence_id > $1 and ($2::text[] is null or store_id = any ($2))
+ order by geofence_id
+ limit $3;
+
+-- name: all_active_geofences
+-- Every active geofence of the tenant, for memory.
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags from geofences where active;
+
+-- name: active_geofences_by_id
+-- Those of $1 that exist and are active.
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags
+  from geofences where active and geofence_id = any ($1::text[]);

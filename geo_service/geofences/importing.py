@@ -1,0 +1,194 @@
+"""Import of geofences: a stream of Features into the database, in batches, each feature judged alone.
+
+The same for the API and for `geo-service geofences import`. Every batch is a transaction of its own: a long import
+holds no lock for long, and one that breaks off has stored what it says; sending it again finds that unchanged.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import TypeAlias
+
+import msgspec
+
+from geo_service.database.database import Connection, Database
+from geo_service.database.errors import TransientConflict
+from geo_service.geofences.feature_stream import MOST_FEATURE_CHARS, BrokenStreamError, split_features
+from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature
+from geo_service.geofences.fence_rows import lock_fences, lock_stores, no_such_store, write_fences
+from geo_service.geofences.loading import Applied
+from geo_service.web.problems import Problem
+from geo_service.web.wire import FieldProblem, Reply
+
+BATCH_FENCES = 500
+BATCH_BYTES = 4_000_000
+# More would help nobody to mend the file; the rest is counted.
+MOST_REJECTIONS = 10_000
+
+Read: TypeAlias = CheckedFence | RefusedFence
+
+
+class Rejection(Reply, frozen=True, kw_only=True):
+    """A feature that was not stored: its place among the features (from 0), its id as far as it has one, and why."""
+
+    index: int
+    geofence_id: str | msgspec.UnsetType = msgspec.UNSET
+    reason: str
+
+
+class ImportResult(Reply, frozen=True):
+    """What became of the features. `rejected` lists the first 10,000 of `rejected_count`."""
+
+    created: int
+    updated: int
+    unchanged: int
+    rejected: list[Rejection]
+    rejected_count: int
+
+
+class ImportBrokenError(Exception):
+    """The stream broke off; `result` says what was stored before."""
+
+    def __init__(self, message: str, result: ImportResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+async def import_features(
+    database: Database,
+    tenant_id: str,
+    chunks: AsyncIterator[bytes],
+    now_s: float,
+    on_progress: Callable[[int], None] | None = None,
+    *,
+    lines: bool | None = None,
+    repair: bool = False,
+    store_ids: Collection[str] | None = None,
+    applied: Applied | None = None,
+) -> ImportResult:
+    """Creates or replaces the geofences of a FeatureCollection or of NDJSON (see `split_features` for `lines`). An id
+    that comes twice: the later one counts.
+
+    `store_ids` limits the import to geofences of these stores. `on_progress` hears how many features are done;
+    `applied` hears what was written. Raises ImportBrokenError, and DatabaseError for the batch under way."""
+    run = _Import(database, tenant_id, now_s, store_ids, applied)
+    try:
+        async for body in split_features(chunks, lines=lines):
+            await run.take(_read(body, repair), len(body or b""))
+            if on_progress is not None:
+                on_progress(run.taken)
+            # Reading a feature takes up to some milliseconds; others wait for the event loop.
+            await asyncio.sleep(0)
+    except BrokenStreamError as broken:
+        raise ImportBrokenError(str(broken), run.result()) from None
+    await run.flush()
+    return run.result()
+
+
+def _read(body: bytes | None, repair: bool) -> Read:
+    if body is None:
+        return _refused(f"is too large; at most {MOST_FEATURE_CHARS:,} characters")
+    try:
+        return read_feature(body, repair=repair)
+    except Problem as unreadable:
+        return _refused(unreadable.detail)
+
+
+def _refused(message: str) -> RefusedFence:
+    return RefusedFence([FieldProblem("$", message)], None, None)
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """What one batch came to."""
+
+    created: list[str]
+    updated: list[str]
+    unchanged: int
+    rejected: list[Rejection]
+
+
+class _Import:
+    """One import under way: the batch that is being gathered, and the counts so far."""
+
+    def __init__(
+        self,
+        database: Database,
+        tenant_id: str,
+        now_s: float,
+        store_ids: Collection[str] | None,
+        applied: Applied | None,
+    ) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+        self._now_s = now_s
+        self._store_ids = store_ids
+        self._applied = applied
+        self._batch: list[tuple[int, Read]] = []
+        self._ids: set[str] = set()
+        self._bytes = 0
+        self._created = self._updated = self._unchanged = self._rejected_count = 0
+        self._rejected: list[Rejection] = []
+        self.taken = 0
+
+    async def take(self, read: Read, size_bytes: int) -> None:
+        if isinstance(read, CheckedFence):
+            # One statement cannot write a row twice.
+            if read.geofence_id in self._ids:
+                await self.flush()
+            self._ids.add(read.geofence_id)
+        self._batch.append((self.taken, read))
+        self._bytes += size_bytes
+        self.taken += 1
+        if len(self._batch) >= BATCH_FENCES or self._bytes >= BATCH_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Store what was gathered."""
+        if not self._batch:
+            return
+        batch = self._batch
+        written = await self._database.run(self._tenant_id, lambda conn: self._write(conn, batch))
+        self._batch, self._ids, self._bytes = [], set(), 0
+        self._created += len(written.created)
+        self._updated += len(written.updated)
+        self._unchanged += written.unchanged
+        self._rejected_count += len(written.rejected)
+        self._rejected += written.rejected[: MOST_REJECTIONS - len(self._rejected)]
+        if self._applied is not None and (written.created or written.updated):
+            await self._applied(self._tenant_id, "geofence", written.created + written.updated)
+
+    async def _write(self, conn: Connection, batch: list[tuple[int, Read]]) -> _Written:
+        stores = await lock_stores(conn, [read.store_id for _, read in batch if read.store_id is not None])
+        locked = await lock_fences(conn, [read.geofence_id for _, read in batch if isinstance(read, CheckedFence)])
+        good: list[CheckedFence] = []
+        rejected: list[Rejection] = []
+        for index, read in batch:
+            before = locked.get(read.geofence_id or "")
+            problems = self._problems(read, stores, before.store_id if before is not None else None)
+            if problems or isinstance(read, RefusedFence):
+                reason = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+                rejected.append(Rejection(index=index, geofence_id=read.geofence_id or msgspec.UNSET, reason=reason))
+            else:
+                good.append(read)
+        changed = await write_fences(conn, good, locked, self._now_s)
+        if any(fence.geofence_id not in changed and fence.geofence_id not in locked for fence in good):
+            raise TransientConflict("somebody else has created one of the geofences meanwhile")
+        created = [geofence_id for geofence_id in changed if geofence_id not in locked]
+        updated = [geofence_id for geofence_id in changed if geofence_id in locked]
+        return _Written(created, updated, len(good) - len(changed), rejected)
+
+    def _problems(self, read: Read, stores: Collection[str], stored_store_id: str | None) -> list[FieldProblem]:
+        problems = list(read.problems) if isinstance(read, RefusedFence) else []
+        if read.store_id is not None and read.store_id not in stores:
+            problems.append(no_such_store(read.store_id))
+        elif self._store_ids is not None and not {read.store_id, stored_store_id} <= {None, *self._store_ids}:
+            problems.append(FieldProblem("properties.store_id", "is, or was until now, a store that is not yours"))
+        return problems
+
+    def result(self) -> ImportResult:
+        return ImportResult(
+            created=self._created,
+            updated=self._updated,
+            unchanged=self._unchanged,
+            rejected=self._rejected,
+            rejected_count=self._rejected_count,
+        )

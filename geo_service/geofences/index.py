@@ -1,0 +1,256 @@
+"""Finds the geofences of a point: H3 cells choose the candidates, exact geometry answers.
+
+The table knows, for each cell of each fence's cover, which fences are there. Geofence ids are strings outside and dense
+small integers inside; everything the hot loop needs of a fence lies in one flat array. All calls are synchronous, so
+in one event loop a reader never sees half an update.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import hypot, tan
+
+import h3.api.basic_int as h3
+import numpy as np
+import numpy.typing as npt
+
+from geo_service.geofences.cover import FINE, RESOLUTIONS, Cover, ancestor_bits, cells_near, cover
+from geo_service.geofences.geodesy import (
+    MAX_METRES_PER_DEGREE,
+    MIN_CURVATURE_RADIUS_M,
+    MIN_METRES_PER_DEGREE,
+    RADIANS,
+    Floats,
+    LocalFrame,
+)
+from geo_service.geofences.geometry import Circle, Shape
+from geo_service.geofences.polygon import Bools
+from geo_service.geofences.table import CellTable
+
+# `near` looks at every cell within reach: beyond this it would be slow.
+MAX_NEAR_M = 10_000.0
+# From this many points on, arrays beat a loop.
+_MANY = 50
+# From this many points on, asking one shape for all of them at once beats asking for each.
+_MANY_PER_SHAPE = 16
+# Per geofence: its centre (lat, lng); what turns degrees from there into shares of its outer radius, northward and
+# eastward; and the square of the share within which a point is surely inside.
+_COLUMNS = 5
+# A disc which holds every point, and none surely: for shapes too large or too far north for the plane.
+_ANYWHERE = (0.0, 0.0, 0.0, 0.0, -1.0)
+_PLANE_M = 50_000.0
+_PLANE_LAT = 70.0
+
+_latlng_to_cell = h3.latlng_to_cell
+
+
+class GeofenceIndex:
+    """The geofences of one tenant, found by place. Points are degrees, `lng` in [-180, 180], and finite: admit them
+    before."""
+
+    def __init__(self) -> None:
+        self._table = CellTable()
+        self._handles: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._shapes: list[Shape | None] = []
+        self._discs = array("d")
+        self._free: list[int] = []
+        # How many geofences have cells of each resolution, and the bits to clear and set for those above `FINE`.
+        self._fences_at = dict.fromkeys(RESOLUTIONS, 0)
+        self._coarse: tuple[tuple[int, int], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._handles)
+
+    def __contains__(self, geofence_id: object) -> bool:
+        return geofence_id in self._handles
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handles)
+
+    def shape(self, geofence_id: str) -> Shape:
+        """The shape of a geofence. Raises KeyError if it is not here."""
+        shape = self._shapes[self._handles[geofence_id]]
+        assert shape is not None
+        return shape
+
+    # -- edits -----------------------------------------------------------------------------------------------------
+
+    def upsert(self, geofence_id: str, shape: Shape) -> None:
+        """Takes a geofence, new or edited."""
+        cells = cover(shape)
+        disc = _disc(shape)
+        self.remove(geofence_id)
+        if self._free:
+            handle = self._free.pop()
+            self._ids[handle] = geofence_id
+            self._shapes[handle] = shape
+            self._discs[handle * _COLUMNS : (handle + 1) * _COLUMNS] = disc
+        else:
+            handle = len(self._ids)
+            self._ids.append(geofence_id)
+            self._shapes.append(shape)
+            self._discs.extend(disc)
+        self._handles[geofence_id] = handle
+        self._table.add(cells.partial, handle << 1)
+        self._table.add(cells.full, handle << 1 | 1)
+        self._count(cells, 1)
+
+    def remove(self, geofence_id: str) -> bool:
+        """Forgets a geofence; False if it was not here."""
+        handle = self._handles.pop(geofence_id, None)
+        if handle is None:
+            return False
+        shape = self._shapes[handle]
+        assert shape is not None
+        # Its cells are not kept: making them again takes a moment, keeping them takes memory for every geofence.
+        cells = cover(shape)
+        self._table.remove(cells.partial, handle << 1)
+        self._table.remove(cells.full, handle << 1 | 1)
+        self._count(cells, -1)
+        self._ids[handle] = ""
+        self._shapes[handle] = None
+        self._free.append(handle)
+        return True
+
+    def _count(self, cells: Cover, change: int) -> None:
+        for resolution in cells.resolutions:
+            self._fences_at[resolution] += change
+        self._coarse = tuple(
+            ancestor_bits(resolution) for resolution in RESOLUTIONS if resolution < FINE and self._fences_at[resolution]
+        )
+
+    # -- lookups ---------------------------------------------------------------------------------------------------
+
+    def candidates(self, lat: float, lng: float) -> list[str]:
+        """Geofences with a cell where the point is: all that contain it, and some that do not. No exact test."""
+        ids = self._ids
+        return [ids[posting >> 1] for posting in self._at(_latlng_to_cell(lat, lng, FINE))]
+
+    def containing(self, lat: float, lng: float) -> list[str]:
+        """Geofences that contain the point, exactly, in the order of their ids."""
+        postings = self._at(_latlng_to_cell(lat, lng, FINE))
+        if not postings:
+            return []
+        found = []
+        discs = self._discs
+        for posting in postings:
+            handle = posting >> 1
+            if not posting & 1:
+                i = handle * _COLUMNS
+                up = (lat - discs[i]) * discs[i + 2]
+                across = (lng - discs[i + 1]) * discs[i + 3]
+                square = up * up + across * across
+                if square > 1.0 or (square > discs[i + 4] and not self._shape(handle).contains(lat, lng)):
+                    continue
+            found.append(self._ids[handle])
+        if len(found) > 1:
+            found.sort()
+        return found
+
+    def containing_many(self, lats: Sequence[float], lngs: Sequence[float]) -> list[list[str]]:
+        """`containing` for each of many points."""
+        if len(lats) != len(lngs):
+            raise ValueError(f"{len(lats)} latitudes and {len(lngs)} longitudes; give one of each per point")
+        if len(lats) < _MANY:
+            return [self.containing(lat, lng) for lat, lng in zip(lats, lngs, strict=True)]
+        at = self._at
+        postings = [at(_latlng_to_cell(lat, lng, FINE)) for lat, lng in zip(lats, lngs, strict=True)]
+        counts = np.fromiter(map(len, postings), np.int64, len(postings))
+        flat = np.fromiter(chain.from_iterable(postings), np.int64, int(counts.sum()))
+        points = np.repeat(np.arange(len(postings)), counts)
+        handles = flat >> 1
+        inside = (flat & 1).astype(np.bool_)
+        self._test(handles, np.asarray(lats)[points], np.asarray(lngs)[points], inside)
+        found: list[list[str]] = [[] for _ in postings]
+        for point, handle in zip(points[inside].tolist(), handles[inside].tolist(), strict=True):
+            found[point].append(self._ids[handle])
+        for several in found:
+            if len(several) > 1:
+                several.sort()
+        return found
+
+    def near(self, lat: float, lng: float, within_m: float) -> list[tuple[str, float]]:
+        """(geofence_id, metres to its boundary) of all geofences that contain the point or come within `within_m` of
+        it (up to `MAX_NEAR_M`), the nearest boundary first.
+
+        Metres are as in `signed_distance_m`: positive inside, negative outside; the depth inside is told only up to
+        `within_m`. Raises ValueError if `within_m` is too great.
+        """
+        if not 0 <= within_m <= MAX_NEAR_M:
+            raise ValueError(f"within_m is {within_m:g}; give 0 to {MAX_NEAR_M:g} metres")
+        get = self._table.get
+        cells = cells_near(lat, lng, within_m, FINE)
+        postings = {posting for cell in cells for posting in get(cell, ())}
+        for clear, fill in self._coarse:
+            postings.update(*(get(cell, ()) for cell in {cell & clear | fill for cell in cells}))
+        # A boundary within reach has a partial cell here: a geofence with full cells only is deeper than `within_m`.
+        partial = {posting >> 1 for posting in postings if not posting & 1}
+        found = [(self._ids[handle], within_m) for handle in {p >> 1 for p in postings} - partial]
+        for handle in partial:
+            if self._beyond(handle, lat, lng, within_m):
+                continue
+            distance_m = _depth_m(self._shape(handle), lat, lng, within_m)
+            if distance_m >= -within_m:
+                found.append((self._ids[handle], distance_m))
+        found.sort(key=lambda item: (abs(item[1]), item[0]))
+        return found
+
+    def _at(self, cell: int) -> tuple[int, ...]:
+        """What the table holds for a fine cell and its ancestors."""
+        postings = self._table.get(cell, ())
+        for clear, fill in self._coarse:
+            postings += self._table.get(cell & clear | fill, ())
+        return postings
+
+    def _beyond(self, handle: int, lat: float, lng: float, within_m: float) -> bool:
+        """Whether a geofence is surely farther away than that, at a glance."""
+        centre_lat, centre_lng, up, across, _ = self._discs[handle * _COLUMNS : (handle + 1) * _COLUMNS]
+        share = hypot((lat - centre_lat) * up, (lng - centre_lng) * across)
+        return share * MIN_METRES_PER_DEGREE > (MAX_METRES_PER_DEGREE + within_m * up) * 1.05
+
+    def _shape(self, handle: int) -> Shape:
+        shape = self._shapes[handle]
+        assert shape is not None  # the table names living handles only
+        return shape
+
+    def _test(self, handles: npt.NDArray[np.int64], lats: Floats, lngs: Floats, inside: Bools) -> None:
+        """Sets `inside` where the point of that place in the arrays is in the geofence of that place."""
+        if len(handles) == 0:
+            return
+        discs = np.frombuffer(self._discs).reshape(-1, _COLUMNS)[handles]
+        up, across = (lats - discs[:, 0]) * discs[:, 2], (lngs - discs[:, 1]) * discs[:, 3]
+        square = up * up + across * across
+        inside |= square <= discs[:, 4]
+        unsure = np.flatnonzero(~inside & (square <= 1.0))
+        unsure = unsure[np.argsort(handles[unsure], kind="stable")]
+        for some in np.split(unsure, np.flatnonzero(np.diff(handles[unsure])) + 1):
+            if len(some) >= _MANY_PER_SHAPE:
+                inside[some] = self._shape(int(handles[some[0]])).contains_many(lats[some], lngs[some])
+            else:
+                for i in some.tolist():
+                    inside[i] = self._shape(int(handles[i])).contains(float(lats[i]), float(lngs[i]))
+
+
+def _depth_m(shape: Shape, lat: float, lng: float, within_m: float) -> float:
+    """`signed_distance_m`, but at most `within_m`, and minus infinity where the point is farther outside than that."""
+    if isinstance(shape, Circle):
+        return min(shape.signed_distance_m(lat, lng), within_m)
+    distance_m = shape.boundary_within_m(lat, lng, within_m)
+    return min(distance_m, within_m) if shape.contains(lat, lng) else -distance_m
+
+
+def _disc(shape: Shape) -> "array[float]":
+    """The columns of a shape. Degrees are taken for a plane with the scale of the centre; the two radii differ by what
+    that is wrong at most, so that only points in a thin ring need a circle's own test."""
+    lat, lng = shape.centre
+    outer_m = shape.bounding_radius_m
+    _, west, _, east = shape.bounds
+    if outer_m > _PLANE_M or abs(lat) > _PLANE_LAT or west > east:
+        return array("d", _ANYWHERE)
+    frame = LocalFrame.at(lat, lng)
+    # The scale of longitudes changes by tan(lat) per radian of latitude, that of latitudes by less than a hundredth.
+    error = (abs(tan(lat * RADIANS)) + 0.1) * outer_m / MIN_CURVATURE_RADIUS_M + 1e-8
+    outer_m *= 1 + error
+    inner = shape.radius_m * (1 - error) / outer_m if isinstance(shape, Circle) else 0.0
+    return array("d", (lat, lng, frame.north_0 / outer_m, frame.east_0 / outer_m, inner**2 or -1.0))

@@ -1,0 +1,213 @@
+"""How far a point is from a boundary whose edges are straight in lng/lat.
+
+A near boundary is measured in local ellipsoidal metres, edge by edge. A far one (or one near a pole, where degrees mean
+nothing) is cut into pieces, which are halved until geodesics to the few that may be nearest tell.
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import cos, hypot, inf
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from geo_service.geofences.geodesy import (
+    MAX_METRES_PER_DEGREE,
+    RADIANS,
+    SEMI_MAJOR_M,
+    Floats,
+    LocalFrame,
+    ecef,
+    ecef_many,
+    geodesic_distances_m,
+)
+
+# (lngs, lats) of a line, longitudes unwrapped.
+Chain: TypeAlias = tuple["array[float]", "array[float]"]
+
+# Local metres are used up to this distance times the cosine of the latitude, and up to this latitude.
+_NEAR_M = 3_000.0
+_NEAR_LAT = 80.0
+# An outline within this many degrees is measured well by the series of a local frame whenever it is near.
+_COMPACT_DEG = 0.5
+# An edge that bulges less than this against a straight line in metres needs no second look.
+_NO_BULGE_M = 5e-4
+# Up to this many edges a loop in Python beats the cost of calling numpy.
+_FEW_EDGES = 40
+# An edge is cut into pieces of at most this length when it is far away.
+_PIECE_M = 20_000.0
+
+
+class Edges(NamedTuple):
+    """Edges as arrays: where they start, how far they go, and a length in metres that they do not exceed."""
+
+    lats: Floats
+    lngs: Floats
+    delta_lats: Floats
+    delta_lngs: Floats
+    lengths_m: Floats
+
+
+def edges_of(chains: Sequence[Chain]) -> Edges:
+    """All edges of some lines."""
+    x = [np.frombuffer(lngs) for lngs, _ in chains]
+    y = [np.frombuffer(lats) for _, lats in chains]
+    lats = np.concatenate([v[:-1] for v in y])
+    delta_lats = np.concatenate([np.diff(v) for v in y])
+    delta_lngs = np.concatenate([np.diff(v) for v in x])
+    # A degree of longitude is longest at the end that is nearest to the equator.
+    ends = lats + delta_lats
+    low = np.where(lats * ends <= 0, 0.0, np.minimum(np.abs(lats), np.abs(ends)))
+    lengths_m = MAX_METRES_PER_DEGREE * np.hypot(delta_lats, delta_lngs * np.cos(low * RADIANS))
+    return Edges(lats, np.concatenate([v[:-1] for v in x]), delta_lats, delta_lngs, lengths_m)
+
+
+def points_along(edges: Edges, spacing_m: float) -> tuple[Floats, Floats]:
+    """(lats, lngs) along the edges, their starts among them, such that no point of an edge is farther than
+    `spacing_m / 2` from one of them, if the edges are those of closed lines."""
+    edge, share, _ = _pieces(edges, spacing_m, 0.0)
+    return edges.lats[edge] + share * edges.delta_lats[edge], edges.lngs[edge] + share * edges.delta_lngs[edge]
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Closed lines (or such that close after 360°), as the question for the nearest point needs them."""
+
+    chains: tuple[Chain, ...]
+
+    def distance_m(self, lat: float, lng: float, limit_m: float = inf) -> float:
+        """Metres to the nearest point of the outline, to 1 mm within 3 km times the cosine of the latitude (up to 80°)
+        and to 1e-7 of the distance beyond; infinite if it is surely more than `limit_m`."""
+        bulge_m, compact = self._form
+        if compact and -_NEAR_LAT <= lat <= _NEAR_LAT:
+            lng += 360.0 * round((self.chains[0][0][0] - lng) / 360.0)
+            frame = LocalFrame.at(lat, lng)
+            squares = self._squares(frame)
+            best_m: float = min(squares) ** 0.5
+            near_m = _NEAR_M * cos(lat * RADIANS)
+            if best_m <= near_m and bulge_m > _NO_BULGE_M:
+                reach = (best_m + 2 * bulge_m) ** 2
+                best_m = min(self._to_edge(frame, i) for i, square in enumerate(squares) if square <= reach)
+            if best_m <= near_m:
+                return best_m
+        return _far(self._edges, lat, lng, limit_m)
+
+    @cached_property
+    def _form(self) -> tuple[float, bool]:
+        """The most that an edge strays from a straight line in local metres, and whether all edges lie together."""
+        edges = edges_of(self.chains)
+        lats, lngs = edges.lats, edges.lngs
+        compact = max(float(np.ptp(lats)), float(np.ptp(lngs))) <= _COMPACT_DEG
+        # The terms of second order in the frame's polynomials, along an edge; third order, rounded up.
+        up, across = np.abs(edges.delta_lats) * RADIANS, np.abs(edges.delta_lngs) * RADIANS
+        slant = np.abs(np.sin(np.maximum(np.abs(lats), np.abs(lats + edges.delta_lats)) * RADIANS))
+        strays = SEMI_MAJOR_M * (across * up * (slant + 2 * up) / 8 + 0.002 * up * up)
+        return float(strays.max()), compact
+
+    @cached_property
+    def _many(self) -> Edges | None:
+        """The edges as arrays, kept only where they are many."""
+        few = sum(len(lngs) - 1 for lngs, _ in self.chains) <= _FEW_EDGES
+        return None if few else edges_of(self.chains)
+
+    @property
+    def _edges(self) -> Edges:
+        return self._many or edges_of(self.chains)
+
+    def _squares(self, frame: LocalFrame) -> list[float]:
+        """Squared distance in metres from the frame's origin to each edge, taken as straight between its ends."""
+        if self._many is not None:
+            return _squares_many(self._many, frame)
+        lat, lng = frame.lat, frame.lng
+        east_0, east_1, east_2 = frame.east_0, frame.east_1, frame.east_2
+        north_0, north_1 = frame.north_0, frame.north_1
+        squares: list[float] = []
+        append = squares.append
+        for lngs, lats in self.chains:
+            x1 = y1 = 0.0
+            first = True
+            for vertex_lng, vertex_lat in zip(lngs, lats):  # noqa: B905  `strict` would cost a tenth of this hot loop
+                d = vertex_lat - lat
+                x2 = (vertex_lng - lng) * (east_0 + d * (east_1 + d * east_2))
+                y2 = d * (north_0 + d * north_1)
+                if first:
+                    first = False
+                else:
+                    x = x2 - x1
+                    y = y2 - y1
+                    along = -(x1 * x + y1 * y)
+                    length = x * x + y * y
+                    if along <= 0.0:
+                        append(x1 * x1 + y1 * y1)
+                    elif along >= length:
+                        append(x2 * x2 + y2 * y2)
+                    else:
+                        cross = x1 * y - y1 * x
+                        append(cross * cross / length)
+                x1 = x2
+                y1 = y2
+        return squares
+
+    def _to_edge(self, frame: LocalFrame, i: int) -> float:
+        """Distance from the frame's origin to edge `i`: the foot of the perpendicular in the metres that hold half-way
+        to it, twice improved."""
+        chain = 0
+        while i >= len(self.chains[chain][0]) - 1:
+            i -= len(self.chains[chain][0]) - 1
+            chain += 1
+        lngs, lats = self.chains[chain]
+        lat, lng = lats[i] - frame.lat, lngs[i] - frame.lng
+        delta_lat, delta_lng = lats[i + 1] - lats[i], lngs[i + 1] - lngs[i]
+        share = 0.5
+        for _ in range(3):
+            d = lat + share * delta_lat
+            east = frame.east_0 + d * (frame.east_1 + d * frame.east_2)
+            north = frame.north_0 + d * frame.north_1
+            x, y = delta_lng * east, delta_lat * north
+            share = min(1.0, max(0.0, -(lng * east * x + lat * north * y) / (x * x + y * y)))
+        return hypot(*frame.to_metres(frame.lat + lat + share * delta_lat, frame.lng + lng + share * delta_lng))
+
+
+def _squares_many(edges: Edges, frame: LocalFrame) -> list[float]:
+    d = edges.lats - frame.lat
+    x1 = (edges.lngs - frame.lng) * (frame.east_0 + d * (frame.east_1 + d * frame.east_2))
+    y1 = d * (frame.north_0 + d * frame.north_1)
+    d = d + edges.delta_lats
+    x = (edges.lngs + edges.delta_lngs - frame.lng) * (frame.east_0 + d * (frame.east_1 + d * frame.east_2)) - x1
+    y = d * (frame.north_0 + d * frame.north_1) - y1
+    share = np.clip(-(x1 * x + y1 * y) / (x * x + y * y), 0.0, 1.0)
+    squares: list[float] = ((x1 + share * x) ** 2 + (y1 + share * y) ** 2).tolist()
+    return squares
+
+
+def _far(edges: Edges, lat: float, lng: float, limit_m: float) -> float:
+    """Branch and bound: pieces that cannot hold the nearest point are dropped, the rest halved."""
+    origin = np.array(ecef(lat, lng))
+    edge, share, half_share = _pieces(edges, _PIECE_M, 0.5)
+    lats, lngs = edges.lats[edge] + share * edges.delta_lats[edge], edges.lngs[edge] + share * edges.delta_lngs[edge]
+    halves = np.stack((edges.delta_lats[edge], edges.delta_lngs[edge], edges.lengths_m[edge])) * half_share
+    while True:
+        chords = np.linalg.norm(ecef_many(lats, lngs) - origin, axis=1)
+        best_m = float(chords.min())
+        # Chords under equal geodesics differ a little with their direction: c³/24 times the spread of 1/R².
+        keep = chords <= min(best_m, limit_m) + 4.2e-17 * best_m**3 + halves[2]
+        if not keep.any():
+            return inf
+        lats, lngs, halves = lats[keep], lngs[keep], halves[:, keep]
+        if float(halves[2].max()) <= max(2e-4 * best_m, 5e-5):
+            return float(np.min(geodesic_distances_m(lat, lng, lats, lngs)))
+        halves = halves / 2
+        lats = np.concatenate((lats - halves[0], lats + halves[0]))
+        lngs = np.concatenate((lngs - halves[1], lngs + halves[1]))
+        halves = np.concatenate((halves, halves), axis=1)
+
+
+def _pieces(edges: Edges, longest_m: float, where: float) -> tuple["np.typing.NDArray[np.int64]", Floats, Floats]:
+    """Cuts edges into equal pieces of at most `longest_m`: for each piece the number of its edge, a point of it as a
+    share of the edge (`where` 0 is the piece's start, 0.5 its middle), and half its length as a share."""
+    counts = np.maximum(np.ceil(edges.lengths_m / longest_m), 1).astype(np.int64)
+    edge = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return edge, (np.arange(len(edge)) - first[edge] + where) / counts[edge], 0.5 / counts[edge]

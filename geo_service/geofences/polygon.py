@@ -1,0 +1,313 @@
+"""Polygons and multipolygons with holes on the WGS 84 ellipsoid, edges straight in lng/lat (RFC 7946).
+
+A ring is kept unwrapped: its longitudes run on past ±180, so that every edge is the short way from vertex to vertex.
+A ring that ends 360° from where it began goes round a pole. Build areas with `feature.parse_geometry`, which
+guarantees what this module assumes: closed, simple rings, holes inside, parts apart.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from math import ceil, floor, inf
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from geo_service.geofences import ellipsoid_area, nearest
+from geo_service.geofences.geodesy import (
+    MAX_DISTANCE_M,
+    MAX_METRES_PER_DEGREE,
+    Floats,
+    ecef,
+    ecef_many,
+    longest_geodesic_m,
+    wrap_lng,
+)
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+# Rounding must not push a point of the boundary outside: 1e-9 degrees are 0.1 mm, far below the promised 1 cm.
+_TOLERANCE_DEG = 1e-9
+# Up to this many vertices a loop in Python beats the cost of calling GEOS.
+_FEW_VERTICES = 64
+# Comparisons held in memory at a time when many points meet many edges.
+_BLOCK = 2_000_000
+# Beyond this radius the far side of the globe may be inside: do not reason about discs any more.
+_DISC_LIMIT_M = 8_000_000.0
+
+
+class Bounds(NamedTuple):
+    """Degrees; `west` is greater than `east` where the shape crosses the antimeridian (RFC 7946, 5.2)."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+class Ring(NamedTuple):
+    """One closed ring: the last vertex repeats the first, or lies 360° away from it where the ring encloses a pole."""
+
+    lngs: "array[float]"
+    lats: "array[float]"
+    pole: Literal["north", "south"] | None = None
+
+
+@dataclass(frozen=True)
+class Area:
+    """One or more polygons, each an outer ring followed by its holes."""
+
+    parts: tuple[tuple[Ring, ...], ...]
+
+    # -- where a point is ------------------------------------------------------------------------------------------
+
+    def contains(self, lat: float, lng: float) -> bool:
+        """Whether the point (degrees, lng in [-180, 180]) is inside; the boundary is inside."""
+        if self._polar:
+            return bool(self.contains_many(np.array([lat]), np.array([lng]))[0])
+        south, west, north, east = self._extent
+        if not south <= lat <= north:
+            return False
+        # The same meridian on each turn of the globe that the rings reach: nearly always one, or none.
+        lng -= 360.0 * floor((lng - west) / 360.0)
+        while lng <= east:
+            if self._contains_unwrapped(lat, lng):
+                return True
+            lng += 360.0
+        return False
+
+    def _contains_unwrapped(self, lat: float, lng: float) -> bool:
+        if self.vertices <= _FEW_VERTICES:
+            return _inside(self._chains, lat, lng)
+        geometry = self._prepared
+        return bool(shapely.intersects_xy(geometry, lng, lat)) or bool(
+            shapely.dwithin(geometry, shapely.Point(lng, lat), _TOLERANCE_DEG)
+        )
+
+    def contains_many(self, lats: Floats, lngs: Floats) -> Bools:
+        """`contains` for arrays of points."""
+        if self._polar:
+            return self._contains_many_polar(lats, lngs)
+        south, west, north, east = self._extent
+        inside = np.zeros(len(lats), np.bool_)
+        lngs = lngs - 360.0 * np.floor((lngs - west) / 360.0)
+        while True:
+            left = np.flatnonzero(~inside & (lats >= south) & (lats <= north) & (lngs <= east))
+            if len(left) == 0:
+                return inside
+            inside[left] = self._contains_many_unwrapped(lats[left], lngs[left])
+            lngs = lngs + 360.0
+
+    def _contains_many_unwrapped(self, lats: Floats, lngs: Floats) -> Bools:
+        if self.vertices <= _FEW_VERTICES:
+            odd, edge = _crossings(self._chains, lats, lngs)
+            return odd | edge
+        geometry = self._prepared
+        inside: Bools = shapely.intersects_xy(geometry, lngs, lats)
+        missed = np.flatnonzero(~inside)
+        inside[missed] = shapely.dwithin(geometry, shapely.points(lngs[missed], lats[missed]), _TOLERANCE_DEG)
+        return inside
+
+    def signed_distance_m(self, lat: float, lng: float) -> float:
+        """Metres to the nearest point of the boundary: positive inside, negative outside."""
+        distance_m = self._outline.distance_m(lat, lng)
+        return distance_m if self.contains(lat, lng) else -distance_m
+
+    def boundary_within_m(self, lat: float, lng: float, limit_m: float) -> float:
+        """Metres to the nearest point of the boundary; infinite, and found out sooner, if more than `limit_m`."""
+        distance_m = self._outline.distance_m(lat, lng, limit_m)
+        return distance_m if distance_m <= limit_m else inf
+
+    def _contains_many_polar(self, lats: Floats, lngs: Floats) -> Bools:
+        # On a chain that is cut at ±180 both ends of a parallel must be the same meridian.
+        odd, edge = _crossings(self._chains, lats, np.where(lngs == 180.0, -180.0, lngs))
+        seam = np.flatnonzero(np.abs(lngs) == 180.0)
+        edge[seam] |= _crossings(self._chains, lats[seam], np.full(len(seam), 180.0))[1]
+        north, south = self._poles_inside
+        inside: Bools = (odd ^ self._north_pole_odd) | edge
+        inside[lats >= 90.0] = north
+        inside[lats <= -90.0] = south
+        return inside
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def vertices(self) -> int:
+        """How many vertices it has, closing ones not counted."""
+        return sum(len(ring.lngs) - 1 for ring in self.rings())
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """The box round it."""
+        south, west, north, east = self._extent
+        poles = {ring.pole for ring in self.rings()}
+        if poles != {None}:
+            return Bounds(-90.0 if "south" in poles else south, -180.0, 90.0 if "north" in poles else north, 180.0)
+        if east - west >= 360:
+            return Bounds(south, -180.0, north, 180.0)
+        return Bounds(south, wrap_lng(west), north, wrap_lng(east))
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(lat, lng) of the middle of its box, or the pole that it encloses. It may lie outside the area."""
+        poles = {ring.pole for ring in self.rings()} - {None}
+        if poles:
+            return (90.0 if "north" in poles else -90.0), 0.0
+        south, west, north, east = self._extent
+        return (south + north) / 2, wrap_lng((west + east) / 2)
+
+    @cached_property
+    def bounding_radius_m(self) -> float:
+        """No point of the area is farther than this from `centre` (at most about 2 % more than needed)."""
+        south, west, north, east = self._extent
+        spacing_m = max(north - south, east - west) * MAX_METRES_PER_DEGREE / 64
+        chords = np.linalg.norm(ecef_many(*self.boundary_points(spacing_m)) - ecef(*self.centre), axis=1)
+        radius_m = longest_geodesic_m(float(chords.max()) + spacing_m / 2)
+        return radius_m if radius_m < _DISC_LIMIT_M else MAX_DISTANCE_M
+
+    @cached_property
+    def area_m2(self) -> float:
+        """Square metres on the ellipsoid, holes taken off."""
+        return sum(
+            ellipsoid_area.ring_area_m2(part[0].lngs, part[0].lats, part[0].pole)
+            - sum(ellipsoid_area.ring_area_m2(hole.lngs, hole.lats, hole.pole) for hole in part[1:])
+            for part in self.parts
+        )
+
+    def rings(self) -> Iterator[Ring]:
+        """All rings, outer ones and holes."""
+        return chain.from_iterable(self.parts)
+
+    def boundary_points(self, spacing_m: float) -> tuple[Floats, Floats]:
+        """(lats, lngs) along the boundary, every vertex among them, such that no point of the boundary is farther
+        than `spacing_m / 2` from one of them. Longitudes may exceed ±180."""
+        return nearest.points_along(nearest.edges_of(self._outline.chains), spacing_m)
+
+    # -- derived once, when first needed ---------------------------------------------------------------------------
+
+    @cached_property
+    def _extent(self) -> tuple[float, float, float, float]:
+        """South, west, north, east of the unwrapped rings; `west` in [-180, 180) unless a pole is enclosed."""
+        return (
+            min(min(ring.lats) for ring in self.rings()),
+            min(min(ring.lngs) for ring in self.rings()),
+            max(max(ring.lats) for ring in self.rings()),
+            max(max(ring.lngs) for ring in self.rings()),
+        )
+
+    @cached_property
+    def _polar(self) -> bool:
+        """Whether a pole is inside or on the boundary: there, every longitude is the same point."""
+        south, _, north, _ = self._extent
+        return north >= 90.0 or south <= -90.0 or any(ring.pole for ring in self.rings())
+
+    @cached_property
+    def _north_pole_odd(self) -> bool:
+        return sum(ring.pole == "north" for ring in self.rings()) % 2 == 1
+
+    @cached_property
+    def _poles_inside(self) -> tuple[bool, bool]:
+        south, _, north, _ = self._extent
+        south_odd = sum(ring.pole == "south" for ring in self.rings()) % 2 == 1
+        return self._north_pole_odd or north >= 90.0, south_odd or south <= -90.0
+
+    @cached_property
+    def _chains(self) -> tuple[nearest.Chain, ...]:
+        """(lngs, lats) of open or closed lines whose crossings with a meridian tell inside from outside."""
+        if self._polar:
+            return tuple(piece for ring in self.rings() for piece in _cut_at_antimeridian(ring))
+        return tuple((ring.lngs, ring.lats) for ring in self.rings())
+
+    @cached_property
+    def _outline(self) -> nearest.Outline:
+        return nearest.Outline(tuple((ring.lngs, ring.lats) for ring in self.rings()))
+
+    @cached_property
+    def _prepared(self) -> Any:  # a shapely geometry; shapely has no types
+        geometry = planar(self.parts)
+        shapely.prepare(geometry)
+        return geometry
+
+
+def planar(parts: Iterable[tuple[Ring, ...]]) -> Any:  # a shapely geometry; shapely has no types
+    """The same polygons in the lng/lat plane, unwrapped. Not for rings round a pole."""
+    polygons = [
+        shapely.Polygon(list(zip(*part[0][:2], strict=True)), [list(zip(*hole[:2], strict=True)) for hole in part[1:]])
+        for part in parts
+    ]
+    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+
+
+def _inside(chains: Iterable[nearest.Chain], lat: float, lng: float) -> bool:
+    """Counts the edges between the point and the north along its meridian (even-odd rule)."""
+    inside = False
+    above, below = lat + _TOLERANCE_DEG, lat - _TOLERANCE_DEG
+    for lngs, lats in chains:
+        x1 = lngs[0]
+        y1 = lats[0]
+        east1 = x1 > lng
+        for x2, y2 in zip(lngs, lats):  # noqa: B905  `strict` would cost a tenth of this hot loop
+            east2 = x2 > lng
+            if east1 is not east2:
+                y = y1 + (lng - x1) * (y2 - y1) / (x2 - x1)
+                if y > above:
+                    inside = not inside
+                elif y >= below:
+                    return True
+            elif x2 == lng and (y2 == lat or (x1 == lng and (y1 > lat) is not (y2 > lat))):
+                return True
+            x1 = x2
+            y1 = y2
+            east1 = east2
+    return inside
+
+
+def _crossings(chains: Iterable[nearest.Chain], lats: Floats, lngs: Floats) -> tuple[Bools, Bools]:
+    """`_inside` for arrays, the same arithmetic: (odd number of edges to the north, on an edge) of each point."""
+    odd = np.zeros(len(lats), np.bool_)
+    edge = np.zeros(len(lats), np.bool_)
+    for chain_lngs, chain_lats in chains:
+        x = np.frombuffer(chain_lngs)
+        y = np.frombuffer(chain_lats)
+        size = max(1, _BLOCK // len(x))
+        for start in range(0, len(lats), size):
+            block = slice(start, start + size)
+            lat, lng = lats[block], lngs[block]
+            east = x > lng[:, None]
+            point, i = np.nonzero(east[:, 1:] != east[:, :-1])
+            crossing = y[i] + (lng[point] - x[i]) * (y[i + 1] - y[i]) / (x[i + 1] - x[i])
+            north_of = crossing > lat[point] + _TOLERANCE_DEG
+            odd[block] ^= np.bincount(point[north_of], minlength=len(lat)) % 2 == 1
+            edge[block][point[~north_of & (crossing >= lat[point] - _TOLERANCE_DEG)]] = True
+            point, i = np.nonzero(x == lng[:, None])
+            before = np.maximum(i - 1, 0)
+            vertical = (x[before] == x[i]) & ((y[before] > lat[point]) != (y[i] > lat[point]))
+            edge[block][point[(y[i] == lat[point]) | vertical]] = True
+    return odd, edge
+
+
+def _cut_at_antimeridian(ring: Ring) -> Iterator[nearest.Chain]:
+    """The ring as lines with all longitudes in [-180, 180]."""
+    xs, ys = array("d", [ring.lngs[0]]), array("d", [ring.lats[0]])
+    for x, y in zip(ring.lngs[1:], ring.lats[1:], strict=True):
+        x0, y0 = xs[-1], ys[-1]
+        step = 360 if x > x0 else -360
+        # The multiples of 360 after 180 that lie strictly between the two ends of this edge.
+        seams = range(180 + 360 * floor((min(x0, x) + 180) / 360), ceil(max(x0, x)), 360)
+        for seam in sorted((s for s in seams if min(x0, x) < s < max(x0, x)), reverse=step < 0):
+            xs.append(seam)
+            ys.append(y0 + (seam - x0) * (y - y0) / (x - x0))
+        xs.append(x)
+        ys.append(y)
+    start = 0
+    for i in range(1, len(xs)):
+        last = i == len(xs) - 1
+        if last or ((xs[i] + 180) % 360 == 0):
+            middle = (xs[start] + xs[start + 1]) / 2 if i > start else xs[start]
+            turn = 360 * floor((middle + 180) / 360)
+            yield array("d", [v - turn for v in xs[start : i + 1]]), ys[start : i + 1]
+            start = i

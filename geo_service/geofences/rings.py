@@ -1,0 +1,211 @@
+"""Reads the rings of a GeoJSON polygon: every problem with its path, longitudes unwrapped, poles recognised."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import isfinite, radians, sin
+from typing import Literal, TypeAlias, cast
+
+from geo_service.geofences.polygon import Ring
+
+Position: TypeAlias = tuple[float, float]
+Pole: TypeAlias = Literal["north", "south"] | None
+
+# A list longer than this helps nobody; the last entry then says how many were left out.
+MAX_PROBLEMS = 100
+# A polygon that crosses the antimeridian may be written beyond ±180.
+_MAX_LNG = 360.0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, where (a path into the document), and what to send instead."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a repair did, and where."""
+
+    path: str
+    message: str
+
+
+@dataclass
+class Notes:
+    """Collects what is wrong. With `repair`, what can be mended is mended and noted as a change instead."""
+
+    repair: bool = False
+    changes: list[Change] = field(default_factory=list)
+    _problems: list[Problem] = field(default_factory=list)
+    _left_out: int = 0
+
+    def problem(self, path: str, message: str) -> None:
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(Problem(path, message))
+        else:
+            self._left_out += 1
+
+    def mended(self, path: str, problem: str, change: str) -> bool:
+        """Notes the change and answers True when repairing; notes the problem and answers False otherwise."""
+        if self.repair:
+            self.changes.append(Change(path, change))
+        else:
+            self.problem(path, problem)
+        return self.repair
+
+    @property
+    def problems(self) -> list[Problem]:
+        if not self._left_out:
+            return self._problems
+        return [*self._problems, Problem(self._problems[-1].path, f"and {self._left_out} more problems")]
+
+
+def number(value: object, path: str, notes: Notes) -> float | None:
+    """A finite JSON number, or None with the problem noted."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        notes.problem(path, f"is {shown(value)}; send a number")
+        return None
+    try:
+        result = float(value)
+    except OverflowError:
+        result = float("inf")
+    if not isfinite(result):
+        notes.problem(path, "is not a finite number; send degrees such as 13.405")
+        return None
+    return result
+
+
+def read_position(value: object, path: str, notes: Notes, max_lng: float = _MAX_LNG) -> Position | None:
+    """A GeoJSON position as (lng, lat), or None with all its problems noted. An altitude is ignored."""
+    if not isinstance(value, list | tuple) or not 2 <= len(value) <= 3:
+        notes.problem(path, f"is {shown(value)}; send [lng, lat] in degrees")
+        return None
+    numbers = [number(item, f"{path}[{i}]", notes) for i, item in enumerate(value)]
+    if None in numbers:
+        return None
+    lng, lat = cast("list[float]", numbers[:2])
+    if abs(lat) > 90:
+        swapped = abs(lng) <= 90 and abs(lat) <= 180
+        hint = f"; GeoJSON order is [lng, lat]: did you mean [{lat:g}, {lng:g}]?" if swapped else ""
+        notes.problem(f"{path}[1]", f"latitude {lat:g} is outside -90 to 90{hint}")
+    if abs(lng) > max_lng:
+        notes.problem(f"{path}[0]", f"longitude {lng:g} is outside -{max_lng:g} to {max_lng:g}")
+    return (lng, lat) if abs(lat) <= 90 and abs(lng) <= max_lng else None
+
+
+def read_ring(value: object, path: str, notes: Notes) -> list[Position] | None:
+    """The positions of a closed ring, the last one equal to the first, or None with all problems noted."""
+    if not isinstance(value, list | tuple):
+        notes.problem(path, f"is {shown(value)}; send a ring: a list of at least 4 positions [lng, lat]")
+        return None
+    read = [read_position(item, f"{path}[{i}]", notes) for i, item in enumerate(value)]
+    if None in read:
+        return None
+    positions = cast("list[Position]", read)
+    ring = positions[:1]
+    for i, position in enumerate(positions[1:], start=1):
+        if position != ring[-1]:
+            ring.append(position)
+        elif not notes.mended(
+            f"{path}[{i}]",
+            f"repeats the position before it, {at(position)}; send it once",
+            f"dropped the repeated position {at(position)}",
+        ):
+            return None
+    if len(set(ring)) < 3:
+        notes.mended(
+            path,
+            "has fewer than 3 different positions; send at least 3 corners and the first one again",
+            "dropped a ring with fewer than 3 different positions",
+        )
+        return None
+    if not _same_place(ring[0], ring[-1]):
+        if not notes.mended(
+            path,
+            f"is not closed: repeat the first position {at(ring[0])} at the end",
+            f"closed the ring with its first position {at(ring[0])}",
+        ):
+            return None
+        ring.append(ring[0])
+    return ring
+
+
+def unwrap(positions: Sequence[Position], path: str, notes: Notes) -> Ring | None:
+    """The ring with longitudes that run on past ±180, each edge the short way round, or None with the problem noted.
+
+    A ring that does not come back to its longitude goes round a pole: the one on the side of the smaller area, or the
+    one along which it was cut (as RFC 7946, 3.1.9 wants: down the antimeridian and along ±90).
+    """
+    open_ring, cut_pole = _without_pole_cut(list(positions[:-1]))
+    turns = 0
+    xs, ys = [open_ring[0][0]], [open_ring[0][1]]
+    for (lng_0, lat_0), (lng, lat) in pairwise([*open_ring, open_ring[0]]):
+        along_pole = lat == lat_0 and abs(lat) == 90
+        if not along_pole:
+            turns -= round((lng - lng_0) / 360)
+        x = lng + 360 * turns
+        if x != xs[-1] or lat != ys[-1]:
+            xs.append(x)
+            ys.append(lat)
+    round_the_pole = round((xs[-1] - xs[0]) / 360)
+    pole: Pole = None
+    if abs(round_the_pole) == 1:
+        pole = cut_pole or _nearer_pole(xs, ys)
+    elif round_the_pole:
+        notes.problem(path, "goes round a pole more than once; send a ring that goes round it once")
+        return None
+    elif max(xs) - min(xs) >= 360:
+        notes.problem(path, "spans all 360° of longitude; split it into two polygons side by side")
+        return None
+    west = xs[0] if pole else min(xs)
+    turn = 360 * ((west + 180) // 360)
+    return Ring(array("d", [x - turn for x in xs]), array("d", ys), pole)
+
+
+def _without_pole_cut(ring: list[Position]) -> tuple[list[Position], Pole]:
+    """Takes off the detour by which a polygon round a pole is drawn as a rectangle: from (180, y) to (180, ±90), along
+    the pole to (-180, ±90) and back. What is left goes round the pole by itself."""
+    away = next((i for i, (_, lat) in enumerate(ring) if abs(lat) != 90), None)
+    if away is None:
+        return ring, None
+    ring = ring[away:] + ring[:away]
+    for sign, pole in ((1, "north"), (-1, "south")):
+        run = [i for i, (_, lat) in enumerate(ring) if lat == 90 * sign]
+        if not run or run[-1] - run[0] + 1 != len(run):
+            continue
+        before, after = ring[run[0] - 1], ring[(run[-1] + 1) % len(ring)]
+        first, last = ring[run[0]], ring[run[-1]]
+        if abs(last[0] - first[0]) == 360 and before[0] == first[0] and after[0] == last[0]:
+            return ring[: run[0]] + ring[run[-1] + 1 :], cast("Pole", pole)
+    return ring, None
+
+
+def _nearer_pole(xs: Sequence[float], ys: Sequence[float]) -> Pole:
+    """The side of the smaller area: the sign of the mean sine of the latitude along the ring."""
+    total = sum(
+        (x - x0) * (sin(radians(y0)) + 4 * sin(radians((y0 + y) / 2)) + sin(radians(y)))
+        for (x0, y0), (x, y) in pairwise(zip(xs, ys, strict=True))
+    )
+    return "north" if (total > 0) is (xs[-1] > xs[0]) else "south"
+
+
+def _same_place(a: Position, b: Position) -> bool:
+    return a[1] == b[1] and (a[0] - b[0]) % 360 == 0
+
+
+def at(position: Position) -> str:
+    return f"[{position[0]:.7g}, {position[1]:.7g}]"
+
+
+def shown(value: object) -> str:
+    """A short picture of a value for a message."""
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)} items"
+    if isinstance(value, dict):
+        return "an object"
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

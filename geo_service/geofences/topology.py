@@ -1,0 +1,256 @@
+"""Whether rings make a polygon: no crossings, holes inside, parts apart; and the mending of those that do not.
+
+All of it happens in the lng/lat plane, where the edges are straight. A ring round a pole is checked as a strip: three
+turns of it, closed along the pole.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geo_service.geofences.ellipsoid_area import ring_area_m2
+from geo_service.geofences.polygon import Ring, planar
+from geo_service.geofences.rings import Notes, at
+
+# Less is not a place but a slip: nothing of it is farther than 1 cm from its boundary.
+MIN_AREA_M2 = 0.01
+# Every ring starts in [-180, 180) and is less than 360° wide.
+_WORLD = shapely.box(-180, -90, 180, 90)
+_STRIP = shapely.box(-180, -90, 540, 90)
+_INTERIORS_MEET = "T********"
+_SHARE_AN_EDGE = "****1****"
+
+# shapely has no types: its geometries are Any here.
+Geometry = Any
+
+
+def check_ring(ring: Ring, path: str, notes: Notes) -> bool:
+    """Whether the ring is simple and has an area; otherwise the problem is noted, with the place of the crossing."""
+    if ring_area_m2(ring.lngs, ring.lats, ring.pole) < MIN_AREA_M2:
+        notes.problem(path, "has no area: its corners lie on one line or at one place; send a ring round an area")
+        return False
+    line = shapely.LineString(_turns(ring) if ring.pole else _corners(ring))
+    if line.is_simple:
+        return True
+    i, j, where = _crossing(line)
+    edges = len(ring.lngs) - 1
+    i, j = i % edges, j % edges
+    notes.problem(
+        f"{path}[{i}]",
+        f"the outline crosses or touches itself at {at(where)}, where the edge after position {i} meets the edge after "
+        f"position {j}; send the corners in their order round the area, each place once",
+    )
+    return False
+
+
+def check_part(rings: Sequence[Ring], path: str, notes: Notes) -> bool:
+    """Whether the holes of a polygon lie inside it and apart from each other. The rings alone are known to be good."""
+    outer = _plane(rings[0])
+    good = True
+    holes: list[tuple[int, Geometry]] = []
+    for i, ring in enumerate(rings[1:], start=1):
+        hole = _plane(ring)
+        if shapely.covers(outer, hole):
+            holes.append((i, hole))
+            continue
+        good = False
+        how = "crosses" if shapely.intersects(outer, hole) else "lies outside"
+        notes.problem(f"{path}[{i}]", f"this hole {how} the outer ring; send only holes inside, or a MultiPolygon")
+    for k, j in _pairs([hole for _, hole in holes], _INTERIORS_MEET):
+        good = False
+        notes.problem(f"{path}[{holes[j][0]}]", f"this hole overlaps hole {holes[k][0]}; send one hole round both")
+    if good and not any(ring.pole for ring in rings):
+        polygon = planar([tuple(rings)])
+        if not shapely.is_valid(polygon):
+            good = False
+            notes.problem(
+                path, f"is not one area ({shapely.is_valid_reason(polygon)}); holes may touch at one point only"
+            )
+    return good
+
+
+def check_apart(parts: Sequence[Sequence[Ring]], path: str, notes: Notes) -> bool:
+    """Whether no two polygons overlap, on either side of the antimeridian."""
+    overlaps = _pairs(_with_copies(parts), _INTERIORS_MEET)
+    clashes = sorted({(i % len(parts), j % len(parts)) for i, j in overlaps if i % len(parts) != j % len(parts)})
+    clashes = [(i, j) for i, j in clashes if i < j or (j, i) not in clashes]
+    for i, j in clashes:
+        notes.problem(f"{path}[{max(i, j)}]", f"overlaps polygon {min(i, j)}; send one polygon round both")
+    return not clashes
+
+
+def merge_neighbours(parts: Sequence[tuple[Ring, ...]]) -> list[tuple[Ring, ...]]:
+    """Makes one polygon of those which share an edge, such as the two halves of an area cut at the antimeridian, so
+    that the cut is not taken for a boundary. Areas round a pole stay as they are, the others follow on one turn."""
+    plain = _together([part for part in parts if not any(ring.pole for ring in part)])
+    polygons = [planar([part]) for part in plain]
+    touching = {i for pair in _pairs(polygons, _SHARE_AN_EDGE) for i in pair}
+    apart = [part for i, part in enumerate(plain) if i not in touching]
+    merged = rings_of(shapely.unary_union([polygons[i] for i in sorted(touching)])) if touching else []
+    return [*(part for part in parts if any(ring.pole for ring in part)), *_together(apart + merged)]
+
+
+def _together(parts: Sequence[tuple[Ring, ...]]) -> list[tuple[Ring, ...]]:
+    """Puts all parts on one turn of the globe, from the end of the widest gap between them on."""
+    if len(parts) < 2:
+        return list(parts)
+    spans = sorted((min(part[0].lngs), max(part[0].lngs)) for part in parts)
+    reach, gaps = spans[0][1], []
+    for west, east in spans[1:]:
+        gaps.append((west - reach, west))
+        reach = max(reach, east)
+    widest, start = max(gaps, key=lambda gap: gap[0])
+    # The gap that is there already lies across the antimeridian.
+    if widest <= spans[0][0] + 360 - reach:
+        return list(parts)
+    return [_shift(part, 360) if min(part[0].lngs) < start else part for part in parts]
+
+
+def repair(parts: Sequence[Sequence[Ring]], path: str, notes: Notes) -> list[tuple[Ring, ...]]:
+    """Untangles polygons that do not round a pole: crossings become corners, holes outside are dropped, overlaps are
+    merged, and what has no area goes. Notes what it did."""
+    mended: list[Geometry] = []
+    for i, part in enumerate(parts):
+        where = f"{path}[{i}]" if len(parts) > 1 else path
+        if any(ring.pole for ring in part):
+            notes.problem(where, "goes round a pole and cannot be repaired; send it without crossings")
+            continue
+        polygon = planar([tuple(part)])
+        if shapely.is_valid(polygon):
+            mended.append(polygon)
+            continue
+        reason = shapely.is_valid_reason(polygon)
+        valid = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+        notes.mended(where, "", f"untangled the outline ({reason})")
+        mended.append(valid)
+    if len(mended) > 1 and list(_pairs(mended, _INTERIORS_MEET)):
+        notes.mended(path, "", "merged polygons that overlapped")
+        mended = [shapely.unary_union(mended)]
+    return [part for geometry in mended for part in rings_of(geometry) if ring_area_m2(*part[0]) >= MIN_AREA_M2]
+
+
+def cut_at_antimeridian(part: Sequence[Ring]) -> Geometry:
+    """The part in the plane within ±180; where it went over the edge, as several polygons."""
+    polygon = _plane(part[0])
+    for hole in part[1:]:
+        for turn in (0.0,) if hole.pole else (-360.0, 0.0, 360.0):
+            polygon = shapely.difference(polygon, _moved(_plane(hole), turn))
+    pieces = [shapely.intersection(polygon, _WORLD)]
+    if not part[0].pole:
+        pieces.append(_moved(shapely.intersection(polygon, _moved(_WORLD, 360.0)), -360.0))
+    polygons = [p for piece in pieces for p in getattr(piece, "geoms", [piece]) if p.geom_type == "Polygon"]
+    # Both sides of the cut must name the same latitudes, or they could not be joined again.
+    return shapely.transform(
+        shapely.MultiPolygon([p for p in polygons if not p.is_empty]),
+        lambda c: np.where((np.abs(c[:, :1]) == 180) & [False, True], np.round(c, 12), c),
+    )
+
+
+def rings_of(geometry: Geometry) -> list[tuple[Ring, ...]]:
+    """The rings of a shapely Polygon or MultiPolygon, each polygon starting in [-180, 180)."""
+    parts = []
+    for polygon in getattr(geometry, "geoms", [geometry]):
+        if polygon.is_empty:
+            continue
+        rings = tuple(
+            Ring(array("d", [x for x, _ in ring.coords]), array("d", [y for _, y in ring.coords]))
+            for ring in (polygon.exterior, *polygon.interiors)
+        )
+        parts.append(oriented(_shift(rings, -360 * ((min(rings[0].lngs) + 180) // 360))))
+    return parts
+
+
+def oriented(part: Sequence[Ring]) -> tuple[Ring, ...]:
+    """Outer ring against the clock, holes with it, holes on the same turn as the outer ring (RFC 7946, 3.1.6)."""
+    outer = part[0]
+    rings = []
+    for i, ring in enumerate(part):
+        if ring.pole:
+            counter_clockwise = (ring.lngs[-1] > ring.lngs[0]) is (ring.pole == "north")
+        else:
+            counter_clockwise = shapely.LinearRing(_corners(ring)).is_ccw
+        lngs, lats = ring.lngs, ring.lats
+        if counter_clockwise is not (i == 0):
+            lngs, lats = lngs[::-1], lats[::-1]
+        turned = Ring(lngs, lats, ring.pole)
+        if not ring.pole and not outer.pole and min(lngs) < min(outer.lngs):
+            turned = _shift((turned,), 360)[0]
+        rings.append(turned)
+    return tuple(rings)
+
+
+def _shift(part: Iterable[Ring], turn: float) -> tuple[Ring, ...]:
+    if turn == 0:
+        return tuple(part)
+    return tuple(Ring(array("d", [x + turn for x in ring.lngs]), ring.lats, ring.pole) for ring in part)
+
+
+def _corners(ring: Ring) -> list[tuple[float, float]]:
+    return list(zip(ring.lngs, ring.lats, strict=True))
+
+
+def _turns(ring: Ring) -> list[tuple[float, float]]:
+    """Three turns of a ring round a pole, one before and one after its own."""
+    corners = _corners(ring)
+    turn = ring.lngs[-1] - ring.lngs[0]
+    return [
+        *((x - turn, y) for x, y in corners[:-1]),
+        *corners[:-1],
+        *((x + turn, y) for x, y in corners),
+    ]
+
+
+def _plane(ring: Ring) -> Geometry:
+    """The inside of a ring in the plane; round a pole the strip between it and the pole, from -180 to 540."""
+    if not ring.pole:
+        return shapely.Polygon(_corners(ring))
+    line = _turns(ring)
+    edge = 90.0 if ring.pole == "north" else -90.0
+    strip = shapely.Polygon([*line, (line[-1][0], edge), (line[0][0], edge)])
+    return shapely.intersection(strip, _STRIP)
+
+
+def _with_copies(parts: Sequence[Sequence[Ring]]) -> list[Geometry]:
+    """Each polygon in the plane, then each of them one turn to the east, where it may meet another's far side."""
+    polygons = []
+    for part in parts:
+        polygon = _plane(part[0])
+        for hole in part[1:]:
+            polygon = shapely.difference(polygon, _plane(hole))
+        polygons.append(polygon)
+    shifted = [p if part[0].pole else _moved(p, 360.0) for part, p in zip(parts, polygons, strict=True)]
+    return polygons + shifted
+
+
+def _moved(geometry: Geometry, turn: float) -> Geometry:
+    return shapely.transform(geometry, lambda corners: np.add(corners, [turn, 0.0]))
+
+
+def _pairs(geometries: Sequence[Geometry], pattern: str) -> list[tuple[int, int]]:
+    """Index pairs (i < j) whose DE-9IM relation matches the pattern."""
+    if len(geometries) < 2:
+        return []
+    tree = shapely.STRtree(geometries)
+    found = tree.query(geometries, predicate="intersects").T.tolist()
+    return [(i, j) for i, j in found if i < j and shapely.relate_pattern(geometries[i], geometries[j], pattern)]
+
+
+def _crossing(line: Geometry) -> tuple[int, int, tuple[float, float]]:
+    """Two edges of a line that meet where they should not, and where."""
+    corners = list(line.coords)
+    edges = [shapely.LineString(pair) for pair in pairwise(corners)]
+    tree = shapely.STRtree(edges)
+    for i, j in sorted(map(tuple, tree.query(edges, predicate="intersects").T.tolist())):
+        if i >= j:
+            continue
+        meeting = shapely.intersection(edges[i], edges[j])
+        neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1 and corners[0] == corners[-1])
+        if neighbours and meeting.geom_type == "Point":
+            continue
+        x, y = meeting.coords[0]
+        return i, j, (x, y)
+    raise AssertionError("a line that is not simple has no crossing")

@@ -1,0 +1,81 @@
+"""Health, readiness and metrics; and the clock of a service that runs on simulated time."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import prometheus_client
+from starlette.responses import Response
+
+from geo_service.clock import SimulatedClock
+from geo_service.web.endpoint import Answer, Call, Endpoint
+from geo_service.web.times import UtcTime
+from geo_service.web.wire import Body, Reply
+
+_OPEN: frozenset[str] = frozenset()
+
+
+class Alive(Reply, frozen=True):
+    """The process answers."""
+
+    status: str
+
+
+class Readiness(Reply, frozen=True):
+    """What the service needs, each `ok` or what is wrong."""
+
+    ready: bool
+    database: str
+    change_feed: str
+
+
+class SetClock(Body, frozen=True):
+    now: UtcTime
+
+
+class ClockState(Reply, frozen=True):
+    now: UtcTime
+
+
+def health_endpoints(readiness: Callable[[], Awaitable[Readiness]]) -> list[Endpoint[Any, Any]]:
+    """`/healthz`, `/readyz` and `/metrics`, open to everybody who reaches the port."""
+
+    async def healthz(_: Call[None, None]) -> Answer:
+        return Answer(Alive(status="ok"))
+
+    async def readyz(_: Call[None, None]) -> Answer:
+        state = await readiness()
+        return Answer(state, status=200 if state.ready else 503)
+
+    async def metrics(_: Call[None, None]) -> Response:
+        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    tags = ("operation",)
+    return [
+        Endpoint("GET", "/healthz", healthz, summary="Is the process alive?", scopes=_OPEN, tags=tags, answer=Alive),
+        Endpoint(
+            "GET", "/readyz", readyz, summary="Can it do its work?", scopes=_OPEN, tags=tags, answer=Readiness,
+            errors=(503,),
+        ),
+        Endpoint(
+            "GET", "/metrics", metrics, summary="Prometheus metrics", scopes=_OPEN, tags=tags, answer=str,
+            answer_media_type="text/plain",
+        ),
+    ]  # fmt: skip
+
+
+def clock_endpoints(clock: SimulatedClock, settle: Callable[[], Awaitable[None]]) -> list[Endpoint[Any, Any]]:
+    """`POST /v1/clock`, only there when the service runs on simulated time. `settle` ends what is under way at the old
+    time: in life no minutes go by between a commit and its hand-over."""
+
+    async def set_clock(call: Call[SetClock, None]) -> Answer:
+        await settle()
+        clock.advance_to(call.body.now)
+        return Answer(ClockState(now=UtcTime(clock.now_s())))
+
+    return [
+        Endpoint(
+            "POST", "/v1/clock", set_clock, summary="Move the simulated time forward", scopes=frozenset({"qa"}),
+            tags=("qa",), body=SetClock, answer=ClockState,
+            description="Only with GEO_CLOCK=simulated:…; time never runs backwards, an earlier `now` changes nothing.",
+        )
+    ]  # fmt: skip

@@ -1,0 +1,134 @@
+"""What the process knows by heart: every tenant's stores, geofences and campaigns, kept true by the change feed."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+
+from prometheus_client import Gauge
+
+from geo_service.database.database import Database
+from geo_service.database.feed import Change
+from geo_service.geofences.loading import load_fences, load_stores
+from geo_service.geofences.registry import Fence, FenceRegistry
+from geo_service.geofences.stores import Store
+from geo_service.offers.book import CampaignBook
+from geo_service.offers.campaign import Campaign
+from geo_service.offers.loading import load_campaigns
+from geo_service.tenants.listing import tenant_ids
+
+FENCES = Gauge("geo_live_geofences", "Active geofences in memory, all tenants")
+CAMPAIGNS = Gauge("geo_live_campaigns", "Live campaigns in memory, all tenants")
+
+
+class LiveTenant:
+    """One tenant in memory."""
+
+    def __init__(self) -> None:
+        self.registry = FenceRegistry()
+        self.book = CampaignBook()
+        # Read and take over without another reload in between, or an older reading could win.
+        self.reloading = asyncio.Lock()
+
+
+class LiveTenants:
+    """All tenants in memory. An edit is applied by reading the edited rows again, so applying one twice, or late, or
+    after a later one, always ends in what the database says."""
+
+    def __init__(
+        self,
+        database: Database,
+        device_changed: Callable[[uuid.UUID], None],
+        credential_changed: Callable[[str, str], None],
+    ) -> None:
+        self._database = database
+        self._device_changed = device_changed
+        self._credential_changed = credential_changed
+        self._tenants: dict[str, LiveTenant] = {}
+
+    def tenant(self, tenant_id: str) -> LiveTenant:
+        """The tenant; one that was made after the start is empty until its first edit is announced."""
+        live = self._tenants.get(tenant_id)
+        if live is None:
+            live = self._tenants[tenant_id] = LiveTenant()
+        return live
+
+    async def load(self) -> None:
+        """Read everything, at the start."""
+        async with self._database.connection() as connection:
+            ids = await tenant_ids(connection)
+        for tenant_id in ids:
+            await self._reload(tenant_id, None, None, None)
+        self._count()
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Take over what was edited, here or in another process."""
+        edited: dict[str, dict[str, list[str]]] = {}
+        for change in changes:
+            if change.kind == "device":
+                self._device_changed(uuid.UUID(change.id))
+            elif change.kind == "credential":
+                self._credential_changed(change.tenant_id, change.id)
+            elif change.kind in ("store", "geofence", "campaign"):
+                edited.setdefault(change.tenant_id, {}).setdefault(change.kind, []).append(change.id)
+        for tenant_id, ids in edited.items():
+            await self._reload(tenant_id, ids.get("store", []), ids.get("geofence", []), ids.get("campaign", []))
+        if edited:
+            self._count()
+
+    async def applied(self, tenant_id: str, kind: str, ids: Sequence[str]) -> None:
+        """Take over edits of this process before their call is answered."""
+        edited: dict[str, list[str]] = {"store": [], "geofence": [], "campaign": []}
+        edited[kind] = list(ids)
+        await self._reload(tenant_id, edited["store"], edited["geofence"], edited["campaign"])
+
+    async def _reload(
+        self,
+        tenant_id: str,
+        store_ids: list[str] | None,
+        geofence_ids: list[str] | None,
+        campaign_ids: list[str] | None,
+    ) -> None:
+        """Read the named rows anew; None means all of them, [] none."""
+        live = self.tenant(tenant_id)
+        async with live.reloading:
+            async with self._database.tenant(tenant_id, readonly=True) as connection:
+                stores = await load_stores(connection, store_ids) if store_ids != [] else []
+                fences = await load_fences(connection, geofence_ids) if geofence_ids != [] else []
+                campaigns = await load_campaigns(connection, campaign_ids) if campaign_ids != [] else []
+            _take_stores(live, stores, store_ids)
+            _take_fences(live, fences, geofence_ids)
+            _take_campaigns(live, campaigns, campaign_ids)
+
+    def _count(self) -> None:
+        FENCES.set(sum(len(live.registry.fences) for live in self._tenants.values()))
+        CAMPAIGNS.set(sum(len(live.book) for live in self._tenants.values()))
+
+
+def _missing(asked: list[str] | None, found: set[str]) -> set[str]:
+    """What was asked for and is not there any more."""
+    return set(asked or ()) - found
+
+
+def _take_stores(live: LiveTenant, stores: Sequence[Store], asked: list[str] | None) -> None:
+    for store in stores:
+        live.registry.put_store(store)
+    for store_id in _missing(asked, {store.store_id for store in stores}):
+        live.registry.remove_store(store_id)
+
+
+def _take_fences(live: LiveTenant, fences: Sequence[Fence], asked: list[str] | None) -> None:
+    for fence in fences:
+        replaced = live.registry.put_fence(fence)
+        if replaced is not None:
+            live.book.forget(replaced)
+    for geofence_id in _missing(asked, {fence.geofence_id for fence in fences}):
+        removed = live.registry.remove_fence(geofence_id)
+        if removed is not None:
+            live.book.forget(removed)
+
+
+def _take_campaigns(live: LiveTenant, campaigns: Sequence[tuple[str, Campaign]], asked: list[str] | None) -> None:
+    for campaign_id, campaign in campaigns:
+        live.book.put(campaign_id, campaign)
+    for campaign_id in _missing(asked, {campaign_id for campaign_id, _ in campaigns}):
+        live.book.remove(campaign_id)

@@ -1,0 +1,42 @@
+-- name: plan_for_these_arguments
+-- For the list below: a plan that knows which filters are not used. Until the end of the transaction.
+set local plan_cache_mode = force_custom_plan;
+
+-- name: list_decisions
+-- Decisions with what became of their pushes and with the other candidates of the same choice, newest first, at most
+-- $12. Null switches a filter off: $1 decision_id, $2 customer_id, $3 device_id, $4 geofence_id, $5 campaign_id,
+-- $6 store_id, $7 from and $8 to (Unix s, to excluded), $9 outcome, $10 reason, $11 one of these stores (of the other
+-- candidates too), $13 and $14 the decided_at (Unix µs) and decision_id after which the page
+-- begins.
+with page as materialized (
+    select *
+      from decisions
+     where ($1::uuid is null or decision_id = $1)
+       and ($2::text is null or customer_id = $2)
+       and ($3::uuid is null or device_id = $3)
+       and ($4::text is null or geofence_id = $4)
+       and ($5::text is null or campaign_id = $5)
+       and ($6::text is null or store_id = $6)
+       and ($7::double precision is null or decided_at >= to_timestamp($7))
+       and ($8::double precision is null or decided_at < to_timestamp($8))
+       and ($9::text is null or outcome = $9)
+       and ($10::text is null or reason = $10)
+       and ($11::text[] is null or store_id = any ($11))
+       and ($13::bigint is null
+            or (decided_at <= timestamptz 'epoch' + $13 * interval '1 microsecond'
+                and (decided_at < timestamptz 'epoch' + $13 * interval '1 microsecond' or decision_id > $14::uuid)))
+     order by decided_at desc, decision_id
+     limit $12
+)
+select page.*, p.handed_over_at, p.accepted_at, p.delivered_at, p.opened_at,
+       (select coalesce(
+                   jsonb_agg(
+                       jsonb_build_object('campaign_id', s.campaign_id, 'geofence_id', s.geofence_id, 'reason', s.reason)
+                       order by s.campaign_id, s.geofence_id),
+                   '[]')
+          from decisions s
+         where s.choice_id = page.choice_id and s.decision_id <> page.decision_id
+           and ($11 is null or s.store_id = any ($11))) as considered
+  from page
+  left join pushes p on p.push_id = page.push_id
+ order by page.decided_at desc, page.decision_id;

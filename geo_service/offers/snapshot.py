@@ -1,0 +1,49 @@
+"""What is known about a customer at the moment of a transition; read in one go from the database."""
+
+import msgspec
+
+
+class Card(msgspec.Struct, frozen=True):
+    tier: str | None
+    points: int | None
+    as_of_s: float | None
+
+
+class Voucher(msgspec.Struct, frozen=True):
+    """A voucher as the choice sees it."""
+
+    code: str
+    amount: str | None
+    currency: str | None
+    percent: str | None
+    valid_from_s: float
+    valid_until_s: float
+    store_ids: list[str] | None
+    brands: list[str] | None
+    min_basket: str | None
+    min_basket_currency: str | None
+    state: str
+    held_until_s: float | None
+
+    def held_at(self, now_s: float) -> bool:
+        """Whether another push has promised it."""
+        return self.held_until_s is not None and self.held_until_s > now_s
+
+
+class RecentPush(msgspec.Struct, frozen=True):
+    at_s: float
+    store_id: str
+    campaign_id: str
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """`vouchers` are the customer's of the last 30 days, the soonest to end first; `pushes` the latest first."""
+
+    customer_id: str | None
+    consent_location: bool
+    consent_marketing_push: bool
+    has_push_token: bool
+    locale: str
+    card: Card | None
+    vouchers: list[Voucher]
+    pushes: list[RecentPush]

@@ -1,0 +1,170 @@
+"""The phones that this process knows: one small object each, found by the device token they send.
+
+State belongs to a device, and the pings of one device are handled in order by one owner. Nothing here may assume that
+this process sees every device.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from geo_service.presence.admit import Memory
+from geo_service.presence.track import TrackState
+from geo_service.pushes.provider import Platform
+
+
+class Phone:
+    """One phone: who it is, what it allows, and where presence stands. `busy` serialises its deliveries."""
+
+    __slots__ = (
+        "busy",
+        "consent_location",
+        "customer_id",
+        "device_id",
+        "memory",
+        "platform",
+        "stale",
+        "tenant_id",
+        "token_key",
+        "track",
+    )
+
+    def __init__(
+        self,
+        tenant_id: str,
+        device_id: uuid.UUID,
+        platform: Platform,
+        customer_id: str | None,
+        consent_location: bool,
+    ) -> None:
+        self.tenant_id = tenant_id
+        self.device_id = device_id
+        self.platform: Platform = platform
+        self.customer_id = customer_id
+        self.consent_location = consent_location
+        self.memory = _NEW_MEMORY
+        self.track = _NEW_TRACK
+        self.stale = False
+        self.token_key = b""
+        self.busy: asyncio.Future[None] | None = None
+
+    def forget_positions(self) -> None:
+        """Consent was taken back: nothing of where the phone was is kept."""
+        self.memory = _NEW_MEMORY
+        self.track = _NEW_TRACK
+
+
+_NEW_MEMORY = Memory()
+_NEW_TRACK = TrackState()
+
+
+class PhoneLoader(Protocol):
+    """Reads a phone from where it is kept."""
+
+    async def load(self, tenant_id: str, token_hash: bytes) -> Phone | None:
+        """The phone with its presences, or None where there is no such token."""
+        ...
+
+    async def refresh(self, phone: Phone) -> bool:
+        """Read customer and consents anew, keeping presence; False when the phone is gone."""
+        ...
+
+
+class Phones:
+    """Finds phones by token. The token itself is not kept, only its hash."""
+
+    def __init__(self, loader: PhoneLoader, parse: Callable[[str], tuple[str, bytes] | None]) -> None:
+        """`parse` takes a device token apart into tenant id and hash, or None where it is none."""
+        self._loader = loader
+        self._parse = parse
+        self._by_token: dict[bytes, Phone] = {}
+        self._by_device: dict[uuid.UUID, Phone] = {}
+        self._loading: dict[bytes, asyncio.Task[Phone | None]] = {}
+        self._changed_while_loading: set[uuid.UUID] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def known(self, token: bytes) -> Phone | None:
+        """The phone, if this process knows it and nothing about it has changed elsewhere."""
+        phone = self._by_token.get(hashlib.sha256(token).digest())
+        return phone if phone is not None and not phone.stale else None
+
+    async def find(self, token: bytes) -> Phone | None:
+        """The phone for a device token, read from the database where needed; None: the token is not valid."""
+        key = hashlib.sha256(token).digest()
+        phone = self._by_token.get(key)
+        if phone is not None and not phone.stale:
+            return phone
+        return await self._once(key, lambda: self._load(key, token) if phone is None else self._refresh(phone))
+
+    async def _once(self, key: bytes, load: Callable[[], Awaitable[Phone | None]]) -> Phone | None:
+        """Two requests of a phone that is being read share one object: presence must not fork."""
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.ensure_future(load())
+            self._loading[key] = task
+            task.add_done_callback(lambda _: self._loaded(key))
+        return await asyncio.shield(task)
+
+    def _loaded(self, key: bytes) -> None:
+        self._loading.pop(key, None)
+        if not self._loading:
+            self._changed_while_loading.clear()
+
+    async def _load(self, key: bytes, token: bytes) -> Phone | None:
+        parsed = self._parse(token.decode("ascii", "replace"))
+        if parsed is None:
+            return None
+        phone = await self._loader.load(*parsed)
+        if phone is None:
+            return None
+        phone.token_key = key
+        self._by_token[key] = phone
+        self._by_device[phone.device_id] = phone
+        if phone.device_id in self._changed_while_loading:
+            phone.stale = True
+            return await self._refresh(phone)
+        return phone
+
+    async def _refresh(self, phone: Phone) -> Phone | None:
+        """What was written while it was being read is read again: an old consent must not count for one ping."""
+        while phone.stale:
+            self._changed_while_loading.discard(phone.device_id)
+            if not await self._loader.refresh(phone):
+                self._drop(phone.device_id)
+                return None
+            phone.stale = phone.device_id in self._changed_while_loading
+        return phone
+
+    def by_device(self, device_id: uuid.UUID) -> Phone | None:
+        """The phone, if this process knows it."""
+        return self._by_device.get(device_id)
+
+    def changed(self, device_id: uuid.UUID) -> None:
+        """Something about the phone was written: read it anew before its next ping counts."""
+        phone = self.by_device(device_id)
+        if phone is not None:
+            phone.stale = True
+        if self._loading:
+            self._changed_while_loading.add(device_id)
+
+    async def location_consent_is(self, device_id: uuid.UUID, given: bool) -> None:
+        """The consent that was just written holds from here on; with one taken back, all positions are forgotten."""
+        self.changed(device_id)
+        phone = self.by_device(device_id)
+        if phone is None:
+            return
+        phone.consent_location = given
+        if not given:
+            # A delivery under way would put back what it knew.
+            while phone.busy is not None:
+                await asyncio.wait([phone.busy])
+            phone.forget_positions()
+
+    def _drop(self, device_id: uuid.UUID) -> None:
+        phone = self._by_device.pop(device_id, None)
+        if phone is not None:
+            self._by_token.pop(phone.token_key, None)

@@ -1,0 +1,238 @@
+"""`POST /v1/pings`: admit, locate, track; on a transition decide and commit; only then answer and move on.
+
+This is the hot path: a raw ASGI call, one decoder, and no work for a ping that changes nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from geo_service.clock import Clock
+from geo_service.geofences.registry import FenceRegistry
+from geo_service.presence.admit import Admitted, Rejection, admit
+from geo_service.presence.fix import Fix, Ping
+from geo_service.presence.locate import locate
+from geo_service.presence.motion import Motion
+from geo_service.presence.next_ping import HORIZON_M, NextPing, WatchedFence, next_ping, stop
+from geo_service.presence.phones import Phone
+from geo_service.presence.policy import AdmissionPolicy, TrackPolicy
+from geo_service.presence.track import TrackState, Transition, step
+from geo_service.presence.triggers import TriggerBook
+from geo_service.web.findings import collect_problems
+from geo_service.web.problems import invalid
+from geo_service.web.times import rfc3339
+from geo_service.web.validation import Validator, parse_json
+from geo_service.web.wire import FieldProblem
+
+MOST_PINGS = 500
+WATCHED_IN_ANSWER = 20
+
+PINGS = Counter("geo_pings_total", "Pings by what became of them", ["result"])
+TRANSITIONS = Counter("geo_transitions_total", "Transitions by kind", ["kind"])
+PING_AGE = Histogram(
+    "geo_ping_age_seconds",
+    "From recorded to received, newest ping of a delivery",
+    buckets=(0.5, 1, 2, 5, 10, 20, 60, 300, 3600, 86400),
+)
+_ACCEPTED = PINGS.labels("accepted")
+
+
+class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/pings`."""
+
+    pings: Annotated[list[Ping], msgspec.Meta(min_length=1, max_length=MOST_PINGS)]
+
+
+class _LooseDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pings: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MOST_PINGS)]
+
+
+class SeenTransition(msgspec.Struct, frozen=True):
+    geofence_id: str
+    kind: str
+    at: str
+    confidence: float
+
+
+class PingsAnswer(msgspec.Struct, frozen=True):
+    """What the phone is told. `accepted` + the rejected are all pings of the delivery."""
+
+    accepted: int
+    rejected: Sequence[Rejection]
+    transitions: Sequence[SeenTransition]
+    next: NextPing
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A transition with the fix and motion that made it."""
+
+    transition: Transition
+    fix: Fix
+    motion: Motion | None
+
+
+class Tenant(Protocol):
+    """What pings need to know of a tenant."""
+
+    @property
+    def registry(self) -> FenceRegistry: ...
+    @property
+    def book(self) -> TriggerBook: ...
+
+
+class Decider(Protocol):
+    """Decides on transitions and commits them; when it returns, all of it is stored."""
+
+    async def decide(
+        self,
+        phone: Phone,
+        moments: Sequence[Moment],
+        before: TrackState,
+        after: TrackState,
+        received_s: float,
+        matched_s: float,
+    ) -> None: ...
+
+
+_DECODE = msgspec.json.Decoder(Delivery).decode
+_LOOSE = Validator(_LooseDelivery, unique_keys=False)
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def decode_delivery(body: bytes) -> tuple[list[tuple[int, Ping]], list[Rejection]]:
+    """The pings of a body with their places. One that cannot be read is rejected alone; where none can be read, or the
+    body around them is wrong, a Problem says everything that is."""
+    try:
+        return list(enumerate(_DECODE(body).pings)), []
+    except (ValueError, RecursionError):
+        pass
+    good: list[tuple[int, Ping]] = []
+    rejected: list[Rejection] = []
+    problems: list[FieldProblem] = []
+    parse_json(body)
+    for index, raw in enumerate(_LOOSE.from_json(body).pings):
+        found = collect_problems(Ping, raw, f"pings[{index}]")
+        if found:
+            problems += found
+            detail = "; ".join(f"{problem.path} {problem.message}" for problem in found)
+            rejected.append(Rejection(index, "malformed", detail))
+        else:
+            good.append((index, msgspec.convert(raw, Ping)))
+    if not good:
+        raise invalid(problems)
+    return good, rejected
+
+
+def watched_fences(registry: FenceRegistry, near: Sequence[tuple[str, float]]) -> list[WatchedFence]:
+    """The nearest fences as circles."""
+    watched = []
+    for geofence_id, _ in near:
+        shape = registry.fences[geofence_id].shape
+        lat, lng = shape.centre
+        watched.append(WatchedFence(geofence_id, round(lat, 6), round(lng, 6), round(shape.bounding_radius_m, 1)))
+    return watched
+
+
+class Pings:
+    """Takes deliveries of pings, one phone at a time, many phones at once."""
+
+    def __init__(self, decider: Decider, clock: Clock, admission: AdmissionPolicy, policy: TrackPolicy) -> None:
+        self._decider = decider
+        self._clock = clock
+        self._admission = admission
+        self._policy = policy
+
+    async def take(self, phone: Phone, tenant: Tenant, body: bytes) -> bytes:
+        """The answer's JSON. Raises a Problem for what cannot be read; whatever the decider raises means that nothing
+        was stored and the state has not moved: the phone sends again."""
+        received_s = self._clock.now_s()
+        pings, unreadable = decode_delivery(body)
+        while phone.busy is not None:
+            await asyncio.wait([phone.busy])
+        if not phone.consent_location:
+            return self._refuse_all(pings, unreadable)
+        before = phone.track
+        admitted = admit(pings, phone.memory, received_s, self._admission)
+        after, moments = self._track(tenant, before, admitted.fixes)
+        if moments or (before.presences and not before.presences.keys() <= after.presences.keys()):
+            phone.busy = asyncio.get_running_loop().create_future()
+            try:
+                await self._decider.decide(phone, moments, before, after, received_s, self._clock.now_s())
+                # Taken back meanwhile: nothing was stored, and nothing is kept.
+                if phone.consent_location:
+                    phone.track, phone.memory = after, admitted.memory
+            finally:
+                phone.busy.set_result(None)
+                phone.busy = None
+        else:
+            phone.track, phone.memory = after, admitted.memory
+        self._count(admitted, unreadable, received_s)
+        return self._answer(tenant, admitted, unreadable, moments, after)
+
+    def _track(self, tenant: Tenant, state: TrackState, fixes: Sequence[Fix]) -> tuple[TrackState, list[Moment]]:
+        moments = []
+        registry, book, policy = tenant.registry, tenant.book, self._policy
+        for fix in fixes:
+            located = locate(registry, book, fix, state.presences, policy)
+            state, transitions = step(state, fix, located, policy)
+            for transition in transitions:
+                moments.append(Moment(transition, fix, state.motion))
+                TRANSITIONS.labels(transition.kind).inc()
+        return state, moments
+
+    def _answer(
+        self,
+        tenant: Tenant,
+        admitted: Admitted,
+        unreadable: list[Rejection],
+        moments: Sequence[Moment],
+        after: TrackState,
+    ) -> bytes:
+        registry, fix = tenant.registry, after.last
+        near = registry.index.near(fix.lat, fix.lng, HORIZON_M) if fix is not None else []
+        nearest_m = abs(near[0][1]) if near else None
+        watched = watched_fences(registry, near[:WATCHED_IN_ANSWER])
+        rejected = sorted(unreadable + admitted.rejected, key=lambda r: r.index) if unreadable else admitted.rejected
+        seen = [
+            SeenTransition(
+                moment.transition.geofence_id,
+                moment.transition.kind,
+                rfc3339(moment.transition.at_s),
+                round(moment.transition.confidence, 3),
+            )
+            for moment in moments
+        ]
+        next_report = next_ping(after, nearest_m, self._dwell_left_s(tenant, after), watched, self._policy)
+        return _ENCODE(PingsAnswer(len(admitted.fixes) + admitted.late, rejected, seen, next_report))
+
+    def _dwell_left_s(self, tenant: Tenant, state: TrackState) -> float | None:
+        left: list[float] = []
+        for geofence_id, presence in state.presences.items():
+            fence = tenant.registry.fences.get(geofence_id)
+            if fence is None or presence.phase != "inside" or state.last is None:
+                continue
+            left += [
+                presence.since_s + threshold_s - state.last.at_s
+                for threshold_s in tenant.book.triggers(fence).dwell_thresholds_s
+                if threshold_s > presence.dwelled_s
+            ]
+        return min(left, default=None)
+
+    def _refuse_all(self, pings: list[tuple[int, Ping]], unreadable: list[Rejection]) -> bytes:
+        detail = "the customer has not agreed to be located on this phone; stop sending until he does"
+        refused = [Rejection(index, "no_location_consent", detail) for index, _ in pings]
+        PINGS.labels("no_location_consent").inc(len(refused))
+        rejected = sorted(refused + unreadable, key=lambda rejection: rejection.index)
+        return _ENCODE(PingsAnswer(0, rejected, (), stop()))
+
+    def _count(self, admitted: Admitted, unreadable: list[Rejection], received_s: float) -> None:
+        taken = len(admitted.fixes) + admitted.late
+        if taken:
+            _ACCEPTED.inc(taken)
+        if admitted.fixes:
+            PING_AGE.observe(max(0.0, received_s - admitted.fixes[-1].at_s))
+        for rejection in (*unreadable, *admitted.rejected):
+            PINGS.labels(rejection.reason).inc()

@@ -1,0 +1,133 @@
+"""Pushes for iOS through APNs: the `PushProvider` of that platform."""
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from geo_service.clock import Clock, SystemClock
+from geo_service.pushes.apns_answers import EXPIRED_PROVIDER_TOKEN, ApnsResult, outcome_of
+from geo_service.pushes.apns_exchange import ExpiredError, NotProcessedError, OutcomeUnknownError
+from geo_service.pushes.apns_message import ApnsRequest, apns_request
+from geo_service.pushes.apns_pool import ApnsPool, PoolLimits
+from geo_service.pushes.apns_tokens import ProviderTokens
+from geo_service.pushes.provider import Outcome, Push, PushEnvironment, Refused, Unavailable, Uncertain
+from geo_service.pushes.provider_metrics import count_outcome
+from geo_service.pushes.trust import client_tls
+
+PRODUCTION_URL = "https://api.push.apple.com:443"
+SANDBOX_URL = "https://api.sandbox.push.apple.com:443"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApnsConfig:
+    """One key for one app. `key_pem` is the text of Apple's .p8 file; it is kept out of the object's
+    printed form.
+
+    `ca_file` adds a certificate authority (a stand-in's, a proxy's); `drain_s` bounds how long `close`
+    waits for pushes under way. Raises `ValueError` for what could never work."""
+
+    key_pem: str = field(repr=False)
+    key_id: str
+    team_id: str
+    topic: str
+    production_url: str = PRODUCTION_URL
+    sandbox_url: str = SANDBOX_URL
+    ca_file: Path | None = None
+    max_concurrent: int = 500
+    max_connections: int = 10
+    max_streams_per_connection: int = 100
+    max_waiting: int = 10_000
+    drain_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("key_id", "team_id", "topic"):
+            value = getattr(self, name)
+            if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+                raise ValueError(f"{name} must be the plain text that Apple shows for it, not {value!r}")
+        for name in ("production_url", "sandbox_url"):
+            parts = urlsplit(getattr(self, name))
+            if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query:
+                raise ValueError(f"{name} must look like https://host:port, not {getattr(self, name)!r}")
+        for name in ("max_concurrent", "max_connections", "max_streams_per_connection", "max_waiting"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+
+
+class ApnsProvider:
+    """Sends pushes to the phones of one app, each to the environment its token belongs to.
+
+    `clock` decides whether a push has expired; `real_clock` dates the provider token, which Apple compares
+    with its own clock."""
+
+    def __init__(self, config: ApnsConfig, clock: Clock, *, real_clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock
+        self._tokens = ProviderTokens(config.key_pem, config.key_id, config.team_id, real_clock or SystemClock())
+        self._tls = _h2_tls(config.ca_file)
+        self._pools: dict[PushEnvironment, ApnsPool] = {}
+        self._closed = False
+
+    async def send(self, push: Push, *, timeout_s: float) -> Outcome:
+        """Hands one push over; answers within `timeout_s` seconds."""
+        started = time.perf_counter()
+        outcome = await self._send(push, timeout_s)
+        count_outcome("apns", outcome, time.perf_counter() - started)
+        return outcome
+
+    async def close(self) -> None:
+        """Finishes what is under way, for at most `drain_s`, then closes the connections."""
+        self._closed = True
+        await asyncio.gather(*(pool.drain(self._config.drain_s) for pool in self._pools.values()))
+
+    async def _send(self, push: Push, timeout_s: float) -> Outcome:
+        request = apns_request(push, topic=self._config.topic, now_s=self._clock.now_s())
+        if isinstance(request, Refused):
+            return request
+        if self._closed:
+            return Unavailable("closed")
+        pool = self._pool(push.environment)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        try:
+            return outcome_of(await self._exchange(pool, request, deadline))
+        except ExpiredError:
+            return Refused("expired")
+        except NotProcessedError as error:
+            return Unavailable(error.reason, error.retry_after_s, error.alert)
+        except OutcomeUnknownError as error:
+            return Uncertain(error.reason)
+
+    async def _exchange(self, pool: ApnsPool, request: ApnsRequest, deadline: float) -> ApnsResult:
+        result = await pool.send_notification(request, deadline)
+        if result.description == EXPIRED_PROVIDER_TOKEN and self._tokens.renew(result.token_generation):
+            return await pool.send_notification(request, deadline)
+        return result
+
+    def _pool(self, environment: PushEnvironment) -> ApnsPool:
+        # made at the first push, for it belongs to the running event loop; a key that works in one
+        # environment may be refused in the other, so each has its own connections
+        if environment not in self._pools:
+            config = self._config
+            self._pools[environment] = ApnsPool(
+                config.production_url if environment == "production" else config.sandbox_url,
+                environment,
+                topic=config.topic,
+                tokens=self._tokens,
+                tls=self._tls,
+                limits=PoolLimits(
+                    connections=config.max_connections,
+                    streams_per_connection=config.max_streams_per_connection,
+                    in_flight=config.max_concurrent,
+                    waiting=config.max_waiting,
+                ),
+                clock=self._clock,
+            )
+        return self._pools[environment]
+
+
+def _h2_tls(ca_file: Path | None) -> ssl.SSLContext:
+    context = client_tls(ca_file)
+    context.set_alpn_protocols(["h2"])
+    return context

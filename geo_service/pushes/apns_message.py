@@ -1,0 +1,78 @@
+"""A push as APNs wants it: path, headers and payload. Pure; nothing is sent from here.
+
+Source: Apple, "Sending notification requests to APNs" and "Generating a remote notification".
+"""
+
+import re
+from uuid import UUID
+
+import msgspec
+from aioapns import NotificationRequest, PushType
+
+from geo_service.pushes.provider import Push, Refused
+
+LARGEST_PAYLOAD_BYTES = 4096
+LARGEST_COLLAPSE_ID_BYTES = 64
+# Apple: "don't make assumptions about device token size"; the limit only keeps the header list small
+_TOKEN = re.compile(r"[0-9a-fA-F]{2,1024}")
+# HTTP/2 has no escaping in header values: one control character would cost the connection and all that is
+# in flight
+_HEADER_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+
+
+class ApnsRequest(NotificationRequest):
+    """The library's request with its payload encoded once, and with its expiry as APNs takes it: absolute
+    Unix seconds. The library would send now + time_to_live, which drifts from what was promised while a
+    push waits."""
+
+    __slots__ = ("expires_at_s", "payload")
+
+    def __init__(self, push: Push, *, topic: str, payload: bytes) -> None:
+        super().__init__(
+            push.token,
+            {},
+            notification_id=push.push_id.lower(),
+            priority=10,
+            collapse_key=push.collapse_id,
+            push_type=PushType.ALERT,
+            apns_topic=topic,
+        )
+        self.payload = payload
+        self.expires_at_s = push.expires_at_s
+
+
+def apns_request(push: Push, *, topic: str, now_s: float) -> ApnsRequest | Refused:
+    """The request for `push` at `now_s` (Unix seconds), or why APNs could never take it."""
+    if push.expires_at_s <= now_s:
+        return Refused("expired")
+    if not _TOKEN.fullmatch(push.token):
+        return Refused("malformed_token")
+    if not _is_uuid(push.push_id):
+        return Refused("malformed_push_id", alert=True)
+    if len(push.collapse_id) > LARGEST_COLLAPSE_ID_BYTES or not _HEADER_TEXT.fullmatch(push.collapse_id):
+        return Refused("malformed_collapse_id", alert=True)
+    payload = apns_payload(push)
+    if len(payload) > LARGEST_PAYLOAD_BYTES:
+        return Refused("payload_too_large", alert=True)
+    return ApnsRequest(push, topic=topic, payload=payload)
+
+
+def apns_payload(push: Push) -> bytes:
+    """The JSON body. `push_id` stands beside the caller's data, for the app cannot see the `apns-id` header
+    and needs it for its receipts; `mutable-content` lets the app's extension report the delivery."""
+    aps: dict[str, object] = {
+        "alert": {"title": push.title, "body": push.body},
+        "sound": "default",
+        "interruption-level": "active",
+        "mutable-content": 1,
+    }
+    if (store_id := push.data.get("store_id")) is not None:
+        aps["thread-id"] = store_id
+    return msgspec.json.encode({"push_id": push.push_id, **push.data, "aps": aps})
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return len(text) == 36 and str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

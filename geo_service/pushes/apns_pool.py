@@ -1,0 +1,258 @@
+"""The connections to one APNs environment with one key, and the pushes that wait for them.
+
+aioapns' pool keeps its place (key, topic, TLS, the list of connections); waiting, growing, time limits and
+closing are ours, for the library polls, re-sends and has no time limit.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+from aioapns.connection import APNsKeyConnectionPool
+from h2.exceptions import ProtocolError
+from prometheus_client import Gauge
+
+from geo_service.clock import Clock
+from geo_service.pushes.apns_answers import ApnsResult
+from geo_service.pushes.apns_exchange import Exchange, ExpiredError, NotProcessedError
+from geo_service.pushes.apns_message import ApnsRequest
+from geo_service.pushes.apns_protocol import ApnsConnection
+from geo_service.pushes.apns_tokens import ProviderTokens
+
+CONNECT_WITHIN_S = 5.0
+# after a failed connection; Apple takes rapid reconnecting for an attack, and a push beside a shop cannot
+# wait long
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+TLS_GOODBYE_S = 1.0
+
+_CONNECTIONS = Gauge("geo_apns_connections", "Open connections to APNs", ["environment"])
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class PoolLimits:
+    """How much a pool does at once. Pushes beyond `waiting` are turned away rather than kept without
+    bound."""
+
+    connections: int = 10
+    streams_per_connection: int = 100
+    in_flight: int = 500
+    waiting: int = 10_000
+
+
+class _NotHttp2Error(Exception):
+    """The server did not agree to HTTP/2 (ALPN `h2`): it is not APNs."""
+
+
+class ApnsPool(APNsKeyConnectionPool):
+    """Hands pushes to connections as slots become free. One connection first; another only when all are
+    full, one at a time, so that a burst into APNs' opening limit of one stream does not open ten."""
+
+    connections: list[ApnsConnection]  # type: ignore[assignment]  # the library's list of its base class
+
+    def __init__(
+        self,
+        url: str,
+        environment: str,
+        *,
+        topic: str,
+        tokens: ProviderTokens,
+        tls: ssl.SSLContext,
+        limits: PoolLimits,
+        clock: Clock,
+    ) -> None:
+        super().__init__(
+            key="", key_id="", team_id="", topic=topic, max_connections=limits.connections, ssl_context=tls
+        )
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._port = parts.port or 443
+        self._environment = environment
+        self._topic = topic
+        self._tokens = tokens
+        self._limits = limits
+        self._clock = clock
+        self._waiting: deque[Exchange] = deque()
+        self._connecting: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._last_failure = NotProcessedError("connection_failed")
+        self._pause_until = 0.0
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._log = _log.bind(environment=environment)
+
+    async def send_notification(  # type: ignore[override]  # the library's has no time limit; here it is not optional
+        self, request: ApnsRequest, deadline: float
+    ) -> ApnsResult:
+        """Sends one push and returns APNs' answer. `deadline` is in the event loop's time.
+
+        Raises `NotProcessedError` or `OutcomeUnknownError`. Cancelling it resets its stream and touches no
+        other push."""
+        if self._closing:
+            raise NotProcessedError("closed")
+        if len(self._waiting) >= self._limits.waiting:
+            raise NotProcessedError("busy")
+        exchange = Exchange(request, self.loop.create_future())
+        timer = self.loop.call_at(deadline, self._end_of_time, exchange)
+        self._waiting.append(exchange)
+        try:
+            self.capacity_changed()
+            return await exchange.answer
+        except asyncio.CancelledError:
+            self._end_of_time(exchange)
+            raise
+        finally:
+            timer.cancel()
+            self._note_idle()
+
+    async def drain(self, within_s: float) -> None:
+        """Lets what is under way finish, for at most `within_s`; then closes all connections."""
+        self._closing = True
+        self._note_idle()
+        try:
+            await asyncio.wait_for(self._idle.wait(), within_s)
+        except TimeoutError:
+            self._log.warning("apns_closed_with_pushes_under_way", in_flight=self._in_flight)
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        self._fail_waiting(NotProcessedError("closed"))
+        connections = list(self.connections)
+        for connection in connections:
+            connection.close()
+        for connection in connections:
+            try:
+                await asyncio.wait_for(connection.ended.wait(), 2 * TLS_GOODBYE_S)
+            except TimeoutError:
+                connection.abort()
+                await connection.ended.wait()
+
+    # --- what connections tell --------------------------------------------------------------------
+
+    def capacity_changed(self) -> None:
+        """Gives waiting pushes to connections with room; asks for another connection when there is none."""
+        while self._waiting:
+            if self._waiting[0].answer.done():
+                self._waiting.popleft()
+                continue
+            if self._in_flight >= self._limits.in_flight:
+                return
+            connection = next((one for one in self.connections if one.free > 0), None)
+            if connection is None:
+                self._grow()
+                return
+            exchange = self._waiting.popleft()
+            if exchange.request.expires_at_s <= self._clock.now_s():
+                exchange.fail(ExpiredError())
+                continue
+            try:
+                connection.start(exchange)
+            except ProtocolError as error:
+                self._log.warning("apns_stream_not_opened", error=str(error))
+                self.take_back(exchange, "stream_not_opened")
+                connection.drain()
+                return
+
+    def take_back(self, exchange: Exchange, reason: str) -> None:
+        """Moves a push that was surely not processed to the front of the queue, once."""
+        if exchange.moved or exchange.answer.done():
+            exchange.fail(NotProcessedError(reason))
+            return
+        exchange.moved = True
+        exchange.put_back()
+        self._waiting.appendleft(exchange)
+
+    def connection_ended(self, connection: ApnsConnection) -> None:
+        """Forgets a connection. One that ended before it answered anything counts as a failure to connect."""
+        if connection not in self.connections:
+            return
+        self.connections.remove(connection)
+        _CONNECTIONS.labels(self._environment).dec()
+        if connection.answered or self._closing:
+            self.capacity_changed()
+        else:
+            self._failed(NotProcessedError("connection_closed_by_peer"))
+
+    # --- connecting -------------------------------------------------------------------------------
+
+    async def create_connection(self) -> ApnsConnection:
+        """A connection that speaks HTTP/2. Raises `OSError`, `ssl.SSLError` or `_NotHttp2Error`."""
+        transport, protocol = await self.loop.create_connection(
+            lambda: ApnsConnection(
+                self._topic,
+                self._tokens,
+                self,
+                authority=self._host if self._port == 443 else f"{self._host}:{self._port}",
+                max_streams=self._limits.streams_per_connection,
+                environment=self._environment,
+            ),
+            host=self._host,
+            port=self._port,
+            ssl=self.ssl_context,
+            ssl_handshake_timeout=CONNECT_WITHIN_S,
+            ssl_shutdown_timeout=TLS_GOODBYE_S,
+        )
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            transport.abort()
+            raise _NotHttp2Error
+        return protocol
+
+    def _grow(self) -> None:
+        pause_s = self._pause_until - self.loop.time()
+        if pause_s > 0:
+            if not any(connection.usable for connection in self.connections):
+                self._fail_waiting(self._last_failure, retry_after_s=pause_s)
+        elif self._connecting is None and len(self.connections) < self._limits.connections:
+            self._connecting = self.loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                connection = await self.create_connection()
+        except _NotHttp2Error:
+            self._failed(NotProcessedError("no_http2", alert=True))
+        except ssl.SSLCertVerificationError as error:
+            self._failed(NotProcessedError("certificate_refused", alert=True), error)
+        except OSError as error:  # TimeoutError is one
+            self._failed(NotProcessedError("connection_failed"), error)
+        else:
+            self.connections.append(connection)
+            _CONNECTIONS.labels(self._environment).inc()
+            self._log.info("apns_connected", connections=len(self.connections))
+        finally:
+            self._connecting = None
+        self.capacity_changed()
+
+    def _failed(self, failure: NotProcessedError, error: Exception | None = None) -> None:
+        pause_s = min(FIRST_PAUSE_S * 2**self._failures, LONGEST_PAUSE_S)
+        self._failures = min(self._failures + 1, 10)
+        self._last_failure = failure
+        self._pause_until = self.loop.time() + pause_s
+        self._log.warning("apns_connection_failed", reason=failure.reason, error=str(error or ""), pause_s=pause_s)
+        self.capacity_changed()
+
+    # --- bookkeeping ------------------------------------------------------------------------------
+
+    @property
+    def _in_flight(self) -> int:
+        return sum(connection.in_flight for connection in self.connections)
+
+    def _end_of_time(self, exchange: Exchange) -> None:
+        if exchange.connection is not None:
+            exchange.connection.give_up(exchange)
+        else:
+            exchange.fail(NotProcessedError("no_capacity" if self.connections else "not_connected"))
+
+    def _fail_waiting(self, failure: NotProcessedError, retry_after_s: float | None = None) -> None:
+        while self._waiting:
+            self._waiting.popleft().fail(
+                NotProcessedError(failure.reason, retry_after_s=retry_after_s, alert=failure.alert)
+            )
+
+    def _note_idle(self) -> None:
+        if self._closing and not self._in_flight and not any(not one.answer.done() for one in self._waiting):
+            self._idle.set()

@@ -1,0 +1,233 @@
+"""Hand-over: from the outbox to APNs or FCM, at once after the commit, and by the sweeper for what was left behind.
+
+    pending ─ claim (looks again) ─▶ send ─▶ accepted | refused | unknown
+       ▲                              └─ surely not processed: pending again, until its deadline
+       └── a lease that ran out (crash) is taken by the sweeper; what is past its deadline expires there
+
+This is the only retry layer; the deadline bounds it.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from geo_service.clock import Clock
+from geo_service.database.database import Database
+from geo_service.database.errors import DatabaseUnavailable
+from geo_service.database.gathering import Gathering
+from geo_service.database.queries import load_queries
+from geo_service.pushes.provider import (
+    Accepted,
+    Outcome,
+    Platform,
+    Push,
+    PushProvider,
+    Refused,
+    TokenDead,
+    Unavailable,
+    Uncertain,
+)
+from geo_service.pushes.token_wave import TokenWave
+from geo_service.tenants.listing import tenant_ids
+
+_LOG = structlog.get_logger(__name__)
+_SQL = load_queries(__file__, "dispatch.sql")
+
+OUTCOMES = Counter("geo_push_outcomes_total", "Hand-overs by provider and outcome", ["platform", "outcome"])
+ALERTS = Counter("geo_push_alerts_total", "Outcomes whose cause an operator must mend", ["platform", "reason"])
+IN_TIME = Counter(
+    "geo_pushes_before_deadline_total", "Accepted pushes by whether the deadline still lay ahead", ["in_time"]
+)
+COMMITTED_TO_HANDED_OVER = Histogram(
+    "geo_push_committed_to_handed_over_seconds",
+    "From the commit to the moment the provider is asked",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+RECEIVED_TO_ACCEPTED = Histogram(
+    "geo_push_handed_over_to_accepted_seconds",
+    "From the moment the provider is asked to its yes",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+LEFT_BEHIND = Gauge("geo_pushes_swept", "Pushes that the last sweep found left behind")
+
+SWEEP_AT_MOST = 200
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 5.0
+
+
+class Dispatcher:
+    """Hands pushes over. `providers` may lack a platform: its pushes end as `provider_down`."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Mapping[Platform, PushProvider],
+        clock: Clock,
+        push_timeout_s: float,
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+        self._push_timeout_s = push_timeout_s
+        self._claims: dict[str, Gathering[uuid.UUID, asyncpg.Record | None]] = {}
+        self._records: dict[str, Gathering[dict[str, Any], None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waves: dict[Platform, TokenWave] = {"ios": TokenWave(), "android": TokenWave()}
+
+    def hand_on(self, tenant_id: str, push_id: uuid.UUID) -> None:
+        """Start the hand-over of a push that was just committed; does not wait for it."""
+        self._start(self._claim_and_send(tenant_id, push_id))
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _claim_and_send(self, tenant_id: str, push_id: uuid.UUID) -> None:
+        gathering = self._claims.get(tenant_id)
+        if gathering is None:
+            gathering = Gathering("claim_pushes", lambda ids: self._claim(tenant_id, ids))
+            self._claims[tenant_id] = gathering
+        try:
+            claimed = await gathering.submit(push_id)
+            if claimed is not None and claimed["verdict"] == "send":
+                await self._send(tenant_id, claimed)
+        except DatabaseUnavailable:
+            # The row and its lease are the memory: the sweeper takes it up when the database is back.
+            _LOG.warning("push_left_to_sweeper", push_id=str(push_id))
+
+    @property
+    def _lease_s(self) -> float:
+        return self._push_timeout_s + 2.0
+
+    async def _claim(self, tenant_id: str, push_ids: list[uuid.UUID]) -> list[asyncpg.Record | None]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, push_ids, len(push_ids)
+            )
+        by_id = {row["push_id"]: row for row in rows}
+        return [by_id.get(push_id) for push_id in push_ids]
+
+    async def _send(self, tenant_id: str, row: asyncpg.Record) -> None:
+        platform: Platform = row["platform"]
+        push = Push(
+            push_id=str(row["push_id"]),
+            platform=platform,
+            environment=row["environment"],
+            token=row["token"],
+            title=row["title"],
+            body=row["body"],
+            collapse_id=row["collapse_id"],
+            expires_at_s=row["deadline_s"],
+            data=row["data"],
+        )
+        handed_over_s = self._clock.now_s()
+        COMMITTED_TO_HANDED_OVER.observe(max(0.0, handed_over_s - row["committed_s"]))
+        provider = self._providers.get(platform)
+        outcome: Outcome
+        if provider is None:
+            outcome = Unavailable(f"no provider is configured for {platform}", row["hand_over_by_s"], alert=True)
+        else:
+            outcome = await provider.send(push, timeout_s=self._push_timeout_s)
+        await self._record(tenant_id, row, outcome, handed_over_s)
+
+    async def _record(self, tenant_id: str, row: asyncpg.Record, outcome: Outcome, handed_over_s: float) -> None:
+        now_s = self._clock.now_s()
+        platform: Platform = row["platform"]
+        OUTCOMES.labels(platform, type(outcome).__name__.lower()).inc()
+        self._waves[platform].saw(now_s, dead=isinstance(outcome, TokenDead))
+        if isinstance(outcome, Refused | Unavailable) and outcome.alert:
+            ALERTS.labels(platform, outcome.reason).inc()
+            _LOG.error("push_provider_needs_attention", platform=platform, reason=outcome.reason)
+        if isinstance(outcome, Accepted):
+            RECEIVED_TO_ACCEPTED.observe(max(0.0, now_s - handed_over_s))
+            IN_TIME.labels(str(now_s < row["deadline_s"]).lower()).inc()
+        line = {
+            "push_id": row["push_id"],
+            "handed_over_s": handed_over_s,
+            **_line_of(outcome, now_s, row, self._may_drop(platform, outcome, now_s)),
+        }
+        gathering = self._records.get(tenant_id)
+        if gathering is None:
+            gathering = Gathering("record_outcomes", lambda lines: self._write(tenant_id, lines))
+            self._records[tenant_id] = gathering
+        await gathering.submit(line)
+
+    def _may_drop(self, platform: Platform, outcome: Outcome, now_s: float) -> bool:
+        if not isinstance(outcome, TokenDead):
+            return False
+        if self._waves[platform].rising(now_s):
+            ALERTS.labels(platform, "token_wave").inc()
+            _LOG.error(
+                "dead_token_wave",
+                platform=platform,
+                hint="many tokens die at once: check topic, environment and project; no token is dropped meanwhile",
+            )
+            return False
+        return True
+
+    async def _write(self, tenant_id: str, lines: list[dict[str, Any]]) -> list[None]:
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL.record_outcomes, tenant_id, lines)
+        return [None] * len(lines)
+
+    async def sweep(self) -> int:
+        """Take what was left behind in all tenants, hand over what is in time, expire the rest; answers how many."""
+        async with self._database.connection() as connection:
+            tenants = await tenant_ids(connection)
+        found = 0
+        for tenant_id in tenants:
+            async with self._database.connection() as connection:
+                rows = await connection.fetch(
+                    _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, None, SWEEP_AT_MOST
+                )
+            found += len(rows)
+            for row in rows:
+                if row["verdict"] == "send":
+                    self._start(self._send_swept(tenant_id, row))
+        LEFT_BEHIND.set(found)
+        return found
+
+    async def _send_swept(self, tenant_id: str, row: asyncpg.Record) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._send(tenant_id, row)
+
+    async def drain(self) -> None:
+        """Wait for the hand-overs under way; each is bounded by its time limit."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _line_of(outcome: Outcome, now_s: float, row: asyncpg.Record, may_drop: bool) -> dict[str, Any]:
+    """The outcome as `record_outcomes` takes it."""
+    match outcome:
+        case Accepted(provider_ref):
+            return {"state": "accepted", "provider_ref": provider_ref, "accepted_s": now_s}
+        case TokenDead(reason, dead_since_s):
+            return {
+                "state": "refused",
+                "reason": "no_push_token",
+                "detail": reason,
+                "drop_token": may_drop,
+                "dead_since_s": dead_since_s,
+            }
+        case Refused(reason, _):
+            ended = "expired" if reason == "expired" else "provider_refused"
+            return {
+                "state": "expired" if ended == "expired" else "refused",
+                "reason": ended,
+                "detail": reason,
+            }
+        case Unavailable(reason, retry_after_s, _):
+            backoff_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (row["attempts"] - 1))
+            # Not later than its end: the sweeper is also what lets it expire.
+            retry_at_s = min(now_s + max(backoff_s, retry_after_s or 0.0), row["hand_over_by_s"])
+            return {"state": "pending", "detail": reason, "retry_at_s": retry_at_s}
+        case Uncertain(reason):
+            return {"state": "unknown", "reason": "outcome_unknown", "detail": reason}

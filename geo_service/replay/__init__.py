@@ -1,0 +1,1 @@
+"""Replay: recorded positions through the code of production."""

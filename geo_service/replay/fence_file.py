@@ -1,0 +1,94 @@
+"""The geofences of a replay: any GeoJSON whose features have ids (and `radius_m` for points), or NDJSON of features."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from geo_service.geofences.feature import Problem, parse_geometry
+from geo_service.geofences.registry import Fence, FenceRegistry
+
+MOST_BYTES = 2_000_000_000
+
+
+class FenceFileRejected(Exception):  # noqa: N818 - a verdict on the file, not a fault of the program
+    """The file cannot be used; the text lists what to mend."""
+
+
+def read_fence_file(path: Path) -> FenceRegistry:
+    """The file's geofences, ready to be matched. Raises FenceFileRejected with every problem in it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FenceFileRejected(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    registry = FenceRegistry()
+    problems: list[str] = []
+    for index, feature in enumerate(_features(path, text)):
+        fence = _fence(feature, f"features[{index}]", problems)
+        if fence is None:
+            continue
+        if fence.geofence_id in registry.fences:
+            problems.append(f"features[{index}]: the id {fence.geofence_id!r} was used before; give each its own")
+            continue
+        registry.put_fence(fence)
+    if problems:
+        raise FenceFileRejected("\n".join(f"{path}: {problem}" for problem in problems))
+    return registry
+
+
+def _features(path: Path, text: str) -> list[Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return _lines(path, text)
+    except RecursionError:
+        raise FenceFileRejected(f"{path}: is nested too deeply to be GeoJSON") from None
+    if isinstance(document, dict) and document.get("type") == "Feature":
+        return [document]
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list):
+        raise FenceFileRejected(f"{path}: give a GeoJSON FeatureCollection, or one Feature a line")
+    return features
+
+
+def _lines(path: Path, text: str) -> list[Any]:
+    features = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            features.append(json.loads(line))
+        except (ValueError, RecursionError):
+            raise FenceFileRejected(f"{path}: line {number} is not JSON; one Feature a line, or a collection") from None
+    return features
+
+
+def _fence(feature: Any, where: str, problems: list[str]) -> Fence | None:
+    if not isinstance(feature, dict) or feature.get("type") != "Feature":
+        problems.append(f'{where}: is not a Feature; give {{"type": "Feature", "id": …, "geometry": …}}')
+        return None
+    geofence_id = feature.get("id")
+    properties = feature.get("properties") or {}
+    if isinstance(geofence_id, bool) or not isinstance(geofence_id, str | int) or geofence_id == "":
+        problems.append(f"{where}: has no id; give the feature an id, it names the geofence in the answer")
+        return None
+    if not isinstance(properties, dict):
+        problems.append(f"{where}.properties: must be an object")
+        return None
+    shape = parse_geometry(
+        feature.get("geometry"),
+        properties.get("radius_m"),
+        path=f"{where}.geometry",
+        radius_path=f"{where}.properties.radius_m",
+    )
+    if isinstance(shape, list):
+        problems += [_told(problem) for problem in shape]
+        return None
+    dwell_s = properties.get("dwell_s")
+    if dwell_s is not None and (isinstance(dwell_s, bool) or not isinstance(dwell_s, int) or dwell_s <= 0):
+        problems.append(f"{where}.properties.dwell_s: must be a whole number of seconds over 0")
+        return None
+    return Fence(str(geofence_id), "", str(properties.get("name") or geofence_id), shape, dwell_s, ())
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem.path}: {problem.message}"

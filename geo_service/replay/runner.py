@@ -1,0 +1,90 @@
+"""Replay: recorded positions through the production matcher, without server, database or clock.
+
+The same input gives byte-identical output.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from geo_service.geofences.registry import FenceRegistry
+from geo_service.presence.admit import Memory, admit
+from geo_service.presence.fix import Fix, Ping
+from geo_service.presence.locate import locate
+from geo_service.presence.policy import AdmissionPolicy, TrackPolicy
+from geo_service.presence.track import TrackState, step
+from geo_service.presence.triggers import NoTriggers
+from geo_service.replay.trace import Trace, TraceFix, ordered
+from geo_service.web.times import rfc3339
+
+# What a fix without an accuracy counts as: an ordinary phone in town.
+USUAL_ACCURACY_M = 10.0
+
+
+class ReplayedTransition(msgspec.Struct, frozen=True):
+    """One line of the output."""
+
+    trace: str
+    geofence_id: str
+    kind: str
+    at: str
+    lat: float
+    lng: float
+    confidence: float
+    distance_to_boundary_m: float
+
+
+def ping_of(fix: TraceFix) -> Ping:
+    """The recorded fix as the phone would send it."""
+    return Ping(
+        recorded_at=datetime.fromtimestamp(fix.recorded_at_s, UTC),
+        lat=fix.lat,
+        lng=fix.lng,
+        accuracy_m=fix.accuracy_m if fix.accuracy_m is not None else USUAL_ACCURACY_M,
+        speed_mps=fix.speed_mps,
+        heading_deg=fix.heading_deg,
+        altitude_m=fix.altitude_m,
+        activity=fix.activity,
+        mocked=fix.mocked,
+    )
+
+
+def _fixes(trace: Trace, policy: TrackPolicy, admission: AdmissionPolicy, refused: Counter[str]) -> Iterator[Fix]:
+    """All fixes in order of time; unless `strict`, only those that admission takes, each delivered when it was made."""
+    memory = Memory()
+    for recorded in ordered(trace.fixes):
+        ping = ping_of(recorded)
+        if policy.strict:
+            yield Fix(recorded.recorded_at_s, ping.lat, ping.lng, ping.accuracy_m)
+            continue
+        admitted = admit([(0, ping)], memory, recorded.recorded_at_s, admission)
+        memory = admitted.memory
+        refused.update(rejection.reason for rejection in admitted.rejected)
+        yield from admitted.fixes
+
+
+def replay(
+    trace: Trace,
+    registry: FenceRegistry,
+    policy: TrackPolicy,
+    admission: AdmissionPolicy,
+    refused: Counter[str],
+) -> Iterator[ReplayedTransition]:
+    """The transitions of one trace. `refused` counts the pings that admission did not take, by reason."""
+    state, triggers = TrackState(), NoTriggers()
+    for fix in _fixes(trace, policy, admission, refused):
+        located = locate(registry, triggers, fix, state.presences, policy)
+        state, transitions = step(state, fix, located, policy)
+        for transition in transitions:
+            yield ReplayedTransition(
+                trace.name,
+                transition.geofence_id,
+                transition.kind,
+                rfc3339(transition.at_s),
+                fix.lat,
+                fix.lng,
+                round(transition.confidence, 4),
+                round(abs(transition.inside_m), 3),
+            )

@@ -1,0 +1,1 @@
+"""Routing: the way from the customer to the shop's entrance, on foot."""

@@ -1,0 +1,256 @@
+"""All settings of the service, in one list. Unknown or wrong ones stop the start with a message that says what to do.
+
+`docs/settings.md` is generated from this list.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class SettingsError(Exception):
+    """The service cannot start with these settings; the text lists every problem and its mend."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: `parse` turns its text into a value or raises ValueError with what to give instead."""
+
+    name: str
+    attribute: str
+    parse: Callable[[str], Any]
+    default: Any
+    help: str
+    unit: str = ""
+    secret: bool = False
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("give a text, or unset it")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text)).expanduser()
+
+
+def _file(text: str) -> Path:
+    path = _path(text)
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+def _dsn(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("give a Postgres URL: postgresql://user:password@host:5432/database")
+    return text
+
+
+def _https_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("give https://host or https://host:port, without a path")
+    return text.rstrip("/")
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("give a full URL: https://host/path")
+    return text
+
+
+def _router(text: str) -> str:
+    if text != "straight":
+        raise ValueError("only 'straight' is built in so far; Valhalla is still to come")
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"give one of: {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise ValueError(f"give a number from {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"-?\d{1,12}", text) or not least <= int(text) <= most:
+            raise ValueError(f"give a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _clock(text: str) -> float | None:
+    if text == "system":
+        return None
+    kind, _, start = text.partition(":")
+    try:
+        moment = datetime.fromisoformat(start)
+        if kind != "simulated" or moment.tzinfo is None:
+            raise ValueError
+    except ValueError:
+        raise ValueError("give 'system', or 'simulated:' and an RFC 3339 time with offset to start at") from None
+    return moment.timestamp()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("GEO_DATABASE_URL", "database_url", _dsn, None,
+            "Postgres (15 or newer). Unset: an embedded Postgres under GEO_DATA_DIR.", secret=True),
+    Setting("GEO_DATABASE_LISTEN_URL", "database_listen_url", _dsn, None,
+            "Where the change feed listens, if GEO_DATABASE_URL goes through a pooler that cannot LISTEN.",
+            secret=True),
+    Setting("GEO_DATABASE_POOL_SIZE", "database_pool_size", _integer(2, 200), 10,
+            "Connections to Postgres per process."),
+    Setting("GEO_DATABASE_STATEMENT_CACHE", "database_statement_cache", _integer(0, 1000), 100,
+            "Prepared statements kept per connection; 0 behind a pooler in transaction mode."),
+    Setting("GEO_DATA_DIR", "data_dir", _path, Path(".geo-service"), "Where the embedded Postgres keeps its data."),
+    Setting("GEO_APNS_URL", "apns_url", _https_url, "https://api.push.apple.com:443", "APNs for production devices."),
+    Setting("GEO_APNS_SANDBOX_URL", "apns_sandbox_url", _https_url, "https://api.sandbox.push.apple.com:443",
+            "APNs for sandbox devices."),
+    Setting("GEO_APNS_KEY_FILE", "apns_key_file", _file, None, "The .p8 key. Unset: no pushes to iOS devices."),
+    Setting("GEO_APNS_KEY_ID", "apns_key_id", _text, None, "The key's id (10 characters)."),
+    Setting("GEO_APNS_TEAM_ID", "apns_team_id", _text, None, "The team's id (10 characters)."),
+    Setting("GEO_APNS_TOPIC", "apns_topic", _text, None, "The app's bundle id."),
+    Setting("GEO_FCM_URL", "fcm_url", _https_url, "https://fcm.googleapis.com", "FCM."),
+    Setting("GEO_FCM_SERVICE_ACCOUNT_FILE", "fcm_service_account_file", _file, None,
+            "The service account's JSON. Unset: no pushes to Android devices."),
+    Setting("GEO_PUSH_CA_FILE", "push_ca_file", _file, None, "An extra CA for APNs and FCM (stand-ins, proxies)."),
+    Setting("GEO_ROUTER", "router", _router, "straight", "How walking routes are found: `straight`."),
+    Setting("GEO_WEATHER_URL", "weather_url", _http_url, None,
+            "An Open-Meteo compatible endpoint. Unset: the weather is unknown. (No campaign condition reads it yet.)"),
+    Setting("GEO_PING_MAX_AGE_S", "ping_max_age_s", _number(60, 7 * 86400), 86400.0,
+            "Older pings are refused (`too_old`).", "s"),
+    Setting("GEO_CLOCK_SKEW_S", "clock_skew_s", _number(0, 3600), 30.0,
+            "How far a phone's clock may be ahead before its pings are refused (`from_the_future`).", "s"),
+    Setting("GEO_MAX_ACCURACY_M", "max_accuracy_m", _number(10, 10_000), 200.0,
+            "Fixes less accurate than this are refused (`inaccurate`).", "m"),
+    Setting("GEO_MAX_SPEED_MPS", "max_speed_mps", _number(5, 1000), 60.0,
+            "Fixes that would need a faster phone are refused (`implausible_speed`).", "m/s"),
+    Setting("GEO_FIX_FRESH_S", "fix_fresh_s", _number(1, 600), 20.0,
+            "Transitions from older fixes move the state and never send (`fix_too_old`).", "s"),
+    Setting("GEO_DELIVERY_P95_S", "delivery_p95_s", _number(0, 60), 2.0,
+            "Expected time from hand-over to the phone (95th percentile), part of every deadline.", "s"),
+    Setting("GEO_PUSH_TIMEOUT_S", "push_timeout_s", _number(0.1, 60), 5.0,
+            "How long one hand-over may take before its outcome counts as unknown.", "s"),
+    Setting("GEO_CLOCK", "simulated_clock_start_s", _clock, None,
+            "`system` (default), or `simulated:2026-05-04T10:00:00Z`: time stands still and is moved by "
+            "`POST /v1/clock` (scope qa). For replays and tests only."),
+    Setting("GEO_LOG_LEVEL", "log_level", _one_of("debug", "info", "warning", "error"), "info", "What is logged."),
+    Setting("GEO_LOG_FORMAT", "log_format", _one_of("console", "json"), None,
+            "`console` on a terminal and `json` elsewhere, unless said here."),
+)  # fmt: skip
+
+# Read by the test suite and the benchmarks, not by the service.
+FOREIGN_NAMES = frozenset({"GEO_REAL_DATA", "GEO_TEST_DATABASE_URL", "GEO_TEST_PROFILE"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parsed settings; the fields are explained in SETTINGS."""
+
+    database_url: str | None = field(default=None, repr=False)
+    database_listen_url: str | None = field(default=None, repr=False)
+    database_pool_size: int = 10
+    database_statement_cache: int = 100
+    data_dir: Path = Path(".geo-service")
+    apns_url: str = "https://api.push.apple.com:443"
+    apns_sandbox_url: str = "https://api.sandbox.push.apple.com:443"
+    apns_key_file: Path | None = None
+    apns_key_id: str | None = None
+    apns_team_id: str | None = None
+    apns_topic: str | None = None
+    fcm_url: str = "https://fcm.googleapis.com"
+    fcm_service_account_file: Path | None = None
+    push_ca_file: Path | None = None
+    router: str = "straight"
+    weather_url: str | None = None
+    ping_max_age_s: float = 86400.0
+    clock_skew_s: float = 30.0
+    max_accuracy_m: float = 200.0
+    max_speed_mps: float = 60.0
+    fix_fresh_s: float = 20.0
+    delivery_p95_s: float = 2.0
+    push_timeout_s: float = 5.0
+    simulated_clock_start_s: float | None = None
+    log_level: str = "info"
+    log_format: str | None = None
+
+
+def _problems_between(values: Mapping[str, Any]) -> list[str]:
+    apns = {name: values[name] for name in ("apns_key_file", "apns_key_id", "apns_team_id", "apns_topic")}
+    if any(apns.values()) and not all(apns.values()):
+        missing = ", ".join("GEO_" + name.upper() for name, value in apns.items() if not value)
+        return [f"APNs is half configured: set {missing} too, or unset all GEO_APNS_* for no pushes to iOS devices"]
+    return []
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings of the environment; raises SettingsError with every problem in it."""
+    by_name = {setting.name: setting for setting in SETTINGS}
+    values = {setting.attribute: setting.default for setting in SETTINGS}
+    problems = []
+    for name in sorted(environment):
+        if not name.startswith("GEO_") or name in FOREIGN_NAMES:
+            continue
+        setting = by_name.get(name)
+        if setting is None:
+            close = difflib.get_close_matches(name, by_name, n=1)
+            hint = f"did you mean {close[0]}?" if close else "docs/settings.md lists all; unset it"
+            problems.append(f"{name} is not a setting: {hint}")
+            continue
+        if environment[name] == "":
+            continue
+        try:
+            values[setting.attribute] = setting.parse(environment[name])
+        except ValueError as error:
+            problems.append(f"{name}{'' if setting.secret else '=' + repr(environment[name])}: {error}")
+    problems += _problems_between(values)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**values)
+
+
+def settings_page() -> str:
+    """The reference page, as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment when a command starts; an unknown `GEO_…` name or a wrong value stops the start.",
+        "An empty value counts as unset. Generated from `geo_service/settings.py` by `geo-service settings`.",
+        "",
+        "| name | meaning | default | unit |",
+        "|---|---|---|---|",
+    ]
+    for setting in SETTINGS:
+        default = "" if setting.default is None else f"`{setting.default}`"
+        if setting.attribute == "simulated_clock_start_s":
+            default = "`system`"
+        lines.append(f"| `{setting.name}` | {setting.help} | {default} | {setting.unit} |")
+    return "\n".join(lines) + "\n"
+
+
+assert {f.name for f in fields(Settings)} == {s.attribute for s in SETTINGS}

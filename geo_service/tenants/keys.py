@@ -1,0 +1,132 @@
+"""Making, listing and revoking keys, on the connection of the database's owner."""
+
+import re
+import time
+import uuid
+from collections.abc import Collection
+from typing import Literal, TypeAlias, get_args
+
+import msgspec
+
+from geo_service.database.queries import load_queries
+from geo_service.tenants.tenants import TenantError, find_tenant, owner_transaction
+from geo_service.web.auth import SECRET_SCOPES
+from geo_service.web.credentials import new_credential
+from geo_service.web.times import UtcTime
+from geo_service.web.wire import NAME_PATTERN, to_json
+
+_SQL = load_queries(__file__, "tenants.sql")
+_STORE_ID = re.compile(NAME_PATTERN)
+# Only these are bound to a shop; a CRM limited to stores would still see every customer.
+STORE_BOUND_SCOPES = frozenset({"manager", "pos"})
+
+KeyKind: TypeAlias = Literal["publishable", "secret"]
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """`key` is shown here and never again."""
+
+    key_id: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"NewKey({self.key_id})"
+
+    def to_json(self) -> bytes:
+        """What the command line prints."""
+        return to_json(self)
+
+
+class KeyListed(msgspec.Struct, frozen=True, kw_only=True):
+    key_id: str
+    kind: KeyKind
+    scopes: list[str]
+    stores: list[str] | None
+    created_at: UtcTime
+    revoked_at: UtcTime | None
+
+    def to_json(self) -> bytes:
+        """What the command line prints."""
+        return to_json(self)
+
+
+def key_problem(kind: str, scopes: Collection[str], stores: Collection[str] | None) -> str | None:
+    """What is wrong with the key that is asked for, and what to ask for instead; None when it can be made."""
+    if kind not in get_args(KeyKind):
+        return f"there is no kind of key '{kind}'; give publishable or secret"
+    unknown = sorted(set(scopes) - SECRET_SCOPES)
+    if unknown:
+        return f"there is no scope {', '.join(unknown)}; there are: {', '.join(sorted(SECRET_SCOPES))}"
+    if kind == "publishable":
+        if scopes or stores:
+            return "a publishable key may only register phones; leave scopes and stores out"
+        return None
+    if not scopes:
+        return f"a secret key needs scopes; give some of: {', '.join(sorted(SECRET_SCOPES))}"
+    if stores is None:
+        return None
+    if not stores:
+        return "give the ids of stores, or leave stores out for all of them"
+    if not set(scopes) <= STORE_BOUND_SCOPES:
+        return (
+            "only keys with the scopes manager and pos can be limited to stores; make a key of its own for the others"
+        )
+    bad = [store_id for store_id in stores if not _STORE_ID.search(store_id)]
+    return f"not the id of a store: {', '.join(map(repr, bad))}; use A-Z a-z 0-9 . _ : -" if bad else None
+
+
+async def create_key(
+    dsn: str, tenant_name: str, kind: str, scopes: Collection[str] = (), stores: Collection[str] | None = None
+) -> NewKey:
+    """A new key of the tenant. Raises TenantError for what cannot be made."""
+    problem = key_problem(kind, scopes, stores)
+    if problem is not None:
+        raise TenantError(problem)
+    key_kind: KeyKind = "secret" if kind == "secret" else "publishable"
+    key_id = uuid.uuid4()
+    async with owner_transaction(dsn) as connection:
+        tenant_id = await find_tenant(connection, tenant_name)
+        credential = new_credential(key_kind, tenant_id)
+        await connection.execute(
+            _SQL.insert_key,
+            tenant_id,
+            key_id,
+            key_kind,
+            sorted(set(scopes)),
+            sorted(set(stores)) if stores is not None else None,
+            credential.sha256,
+            time.time(),
+        )
+    return NewKey(key_id=str(key_id), key=credential.text)
+
+
+async def list_keys(dsn: str, tenant_name: str) -> list[KeyListed]:
+    """The tenant's keys without their secrets. Raises TenantError where there is no such tenant."""
+    async with owner_transaction(dsn) as connection:
+        tenant_id = await find_tenant(connection, tenant_name)
+        rows = await connection.fetch(_SQL.all_keys, tenant_id)
+    return [
+        KeyListed(
+            key_id=row["key_id"],
+            kind=row["kind"],
+            scopes=row["scopes"],
+            stores=row["store_ids"],
+            created_at=UtcTime.of(row["created_at"]),
+            revoked_at=UtcTime.of(row["revoked_at"]) if row["revoked_at"] is not None else None,
+        )
+        for row in rows
+    ]
+
+
+async def revoke_key(dsn: str, tenant_name: str, key_id: str) -> UtcTime:
+    """When the key ceased to be good: now, or when it was revoked before. Raises TenantError where there is none."""
+    try:
+        wanted = uuid.UUID(key_id)
+    except ValueError:
+        raise TenantError(f"'{key_id}' is not a key_id; list them with: geo-service keys list --tenant NAME") from None
+    async with owner_transaction(dsn) as connection:
+        tenant_id = await find_tenant(connection, tenant_name)
+        revoked_at = await connection.fetchval(_SQL.revoke_key, tenant_id, wanted, time.time())
+    if revoked_at is None:
+        raise TenantError(f"{tenant_name} has no key {key_id}; list them with: geo-service keys list --tenant NAME")
+    return UtcTime.of(revoked_at)

@@ -1,0 +1,119 @@
+"""Making and listing tenants, on the connection of the database's owner."""
+
+import re
+import secrets
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from geo_service.customers.customer_token import PublicKeyError, public_key
+from geo_service.database.database import Connection, border, open_connection
+from geo_service.database.queries import load_queries
+from geo_service.web.times import UtcTime
+from geo_service.web.wire import to_json
+
+_SQL = load_queries(__file__, "tenants.sql")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+DEFAULT_TENANT = "default"
+
+
+class TenantError(Exception):
+    """What the operator asked for cannot be done; the text says what to do instead."""
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """`customer_token_secret` is the HS256 key of the retailer's customer tokens (the text itself, not decoded); None
+    where a public key is registered in its place."""
+
+    tenant_id: str
+    name: str
+    customer_token_secret: str | None
+    created_at: UtcTime | None = None
+
+    def __repr__(self) -> str:
+        return f"Tenant({self.tenant_id}, {self.name})"
+
+    def to_json(self) -> bytes:
+        """What the command line prints."""
+        return to_json(self)
+
+
+@asynccontextmanager
+async def owner_transaction(dsn: str) -> AsyncIterator[Connection]:
+    """A transaction as the DSN's user, who owns the tables. Raises what `open_connection` raises."""
+    connection = await open_connection(dsn, role=None, application_name="geo-service tenants")
+    try:
+        with border():
+            async with connection.transaction():
+                yield connection
+    finally:
+        await connection.close()
+
+
+async def create_tenant(dsn: str, name: str, customer_token_key: str | None = None) -> Tenant:
+    """A new tenant with a fresh secret, or with the retailer's public key (PEM; RSA for RS256, P-256 for ES256).
+
+    Raises TenantError for a name that is taken or not usable, and for a key that is not usable."""
+    async with owner_transaction(dsn) as connection:
+        return await _create(connection, name, customer_token_key)
+
+
+async def ensure_default_tenant(dsn: str) -> Tenant | None:
+    """Makes the tenant `default` where there is no tenant at all; answers it if it was made now."""
+    async with owner_transaction(dsn) as connection:
+        await connection.execute(_SQL.wait_turn)
+        if await connection.fetch(_SQL.all_tenants):
+            return None
+        return await _create(connection, DEFAULT_TENANT, None)
+
+
+async def list_tenants(dsn: str) -> list[Tenant]:
+    """All tenants by name, with their secrets: whoever owns the database can read them anyway."""
+    async with owner_transaction(dsn) as connection:
+        tenants = []
+        for row in await connection.fetch(_SQL.all_tenants):
+            await connection.execute(_SQL.set_tenant, row["tenant_id"])
+            held = await connection.fetchrow(_SQL.read_secrets, row["tenant_id"])
+            tenants.append(
+                Tenant(
+                    tenant_id=row["tenant_id"],
+                    name=row["name"],
+                    customer_token_secret=held["customer_token_secret"] if held is not None else None,
+                    created_at=UtcTime.of(row["created_at"]),
+                )
+            )
+    return tenants
+
+
+async def find_tenant(connection: Connection, name: str) -> str:
+    """The tenant's id, set for the rest of the transaction. Raises TenantError that lists the names there are."""
+    tenant_id: str | None = await connection.fetchval(_SQL.find_tenant, name)
+    if tenant_id is None:
+        names = ", ".join(row["name"] for row in await connection.fetch(_SQL.all_tenants)) or "none yet"
+        raise TenantError(
+            f"there is no tenant '{name}' (there are: {names}); make it with: geo-service tenants create NAME"
+        )
+    await connection.execute(_SQL.set_tenant, tenant_id)
+    return tenant_id
+
+
+async def _create(connection: Connection, name: str, customer_token_key: str | None) -> Tenant:
+    if not _NAME.fullmatch(name):
+        raise TenantError(
+            f"'{name}' is not a name for a tenant; give 1 to 63 characters of a-z 0-9 . _ -, a letter or digit first"
+        )
+    pem = None
+    if customer_token_key is not None:
+        try:
+            pem = public_key(customer_token_key).pem
+        except PublicKeyError as refusal:
+            raise TenantError(str(refusal)) from None
+    secret = secrets.token_urlsafe(32) if pem is None else None
+    tenant_id = uuid.uuid4()
+    await connection.execute(_SQL.set_tenant, str(tenant_id))
+    if await connection.fetchval(_SQL.insert_tenant, tenant_id, name) is None:
+        raise TenantError(f"there is a tenant '{name}' already; choose another name")
+    await connection.execute(_SQL.insert_secrets, tenant_id, secret, pem)
+    return Tenant(tenant_id=str(tenant_id), name=name, customer_token_secret=secret)

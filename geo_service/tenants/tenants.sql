@@ -1,0 +1,49 @@
+-- name: set_tenant
+-- Acts for one tenant until the end of the transaction. $1 tenant_id as text.
+select set_config('geo.tenant', $1, true)
+
+-- name: wait_turn
+-- Two operators who look for tenants and make one take turns, until the end of the transaction.
+select pg_advisory_xact_lock(hashtextextended('geo_service tenants', 0))
+
+-- name: insert_tenant
+-- A new tenant; no row when the name is taken. $1 tenant_id, $2 name.
+insert into tenants (tenant_id, name) values ($1, $2) on conflict (name) do nothing returning tenant_id
+
+-- name: insert_secrets
+-- What the tenant's customer tokens are checked with: one of $2 (HS256 secret) and $3 (public key, PEM). $1 tenant_id.
+insert into tenant_secrets (tenant_id, customer_token_secret, customer_token_public_key) values ($1, $2, $3)
+
+-- name: all_tenants
+-- All tenants by name.
+select tenant_id::text, name, created_at from tenants order by name
+
+-- name: find_tenant
+-- The tenant of a name. $1 name.
+select tenant_id::text from tenants where name = $1
+
+-- name: read_secrets
+-- What the tenant's customer tokens are checked with. $1 tenant_id: the owner may be a superuser, who sees all rows.
+select customer_token_secret, customer_token_public_key from tenant_secrets where tenant_id = $1
+
+-- name: insert_key
+-- A new key. $1 tenant_id, $2 key_id, $3 kind, $4 scopes, $5 store ids or null, $6 hash, $7 now (Unix s).
+insert into keys (tenant_id, key_id, kind, scopes, store_ids, secret_hash, created_at)
+values ($1, $2, $3, $4, $5, $6, to_timestamp($7::double precision))
+
+-- name: all_keys
+-- A tenant's keys, the oldest first. $1 tenant_id.
+select key_id::text, kind, scopes, store_ids, created_at, revoked_at from keys where tenant_id = $1 order by created_at, key_id
+
+-- name: revoke_key
+-- Revokes a key; no row when there is none. One that is revoked already keeps its time. $1 tenant_id, $2 key_id,
+-- $3 now (Unix s).
+update keys set revoked_at = coalesce(revoked_at, to_timestamp($3::double precision))
+ where tenant_id = $1 and key_id = $2
+returning revoked_at
+
+-- name: find_credential
+-- The key or device of the set tenant whose secret has the hash $1, if it is not revoked.
+select kind, key_id::text as id, scopes, store_ids from keys where secret_hash = $1 and revoked_at is null
+union all
+select 'device', device_id::text, '{}', null from devices where token_hash = $1

@@ -1,0 +1,1 @@
+"""Vouchers: issued by the CRM, promised by pushes, redeemed at the till exactly once."""

@@ -1,0 +1,64 @@
+"""`Idempotency-Key`: a till that repeats a request gets the first answer again, byte for byte.
+
+The answer is kept in the transaction that did the work, so there is never one without the other. A refusal is an
+answer too. Concurrent repetitions wait for the first. Keys belong to the credential that sent them.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.responses import Response
+
+from geo_service.database.database import Connection, Database
+from geo_service.database.queries import load_queries
+from geo_service.web.endpoint import Answer, Call
+from geo_service.web.problems import CONTENT_TYPE, Problem, invalid
+from geo_service.web.wire import FieldProblem, to_json
+
+# A till gives up long before; what is older is deleted.
+KEPT_FOR_S = 48 * 3600.0
+
+_SQL = load_queries(__file__, "answers.sql")
+
+
+async def answer_once(
+    database: Database, call: Call[Any, Any], body: object, work: Callable[[Connection], Awaitable[Answer]]
+) -> Answer | Response:
+    """What `work` answers, in a transaction of the caller's tenant; with an `Idempotency-Key`, done at most once.
+
+    `work` may run again after a conflict, so it must do nothing but database work. Raises a `Problem`: what `work`
+    raises, and 422 where the key was used for another request (`body` is what makes it the same one)."""
+    tenant_id, key_id = call.principal.tenant_id, call.principal.key_id
+    key = call.idempotency_key
+    if key is None:
+        return await database.run(tenant_id, work)
+    request_hash = hashlib.sha256(f"{call.scope['method']} {call.scope['path']}\n".encode() + to_json(body)).digest()
+
+    async def once(connection: Connection) -> tuple[int, bytes]:
+        await connection.execute(_SQL.wait_turn, f"idempotency {tenant_id} {key_id} {key}")
+        kept = await connection.fetchrow(_SQL.find_answer, key_id, key)
+        if kept is not None:
+            if kept["request_hash"] != request_hash:
+                message = "was used for another request; send a new key with every new request"
+                raise invalid([FieldProblem("Idempotency-Key", message)])
+            return kept["status"], kept["body"]
+        try:
+            async with connection.transaction():
+                answer = await work(connection)
+            status, content = answer.status or 200, to_json(answer.value)
+        except Problem as refusal:
+            status, content = refusal.status, refusal.to_json()
+        await connection.execute(
+            _SQL.keep_answer, tenant_id, key_id, key, request_hash, status, content, call.received_at_s
+        )
+        return status, content
+
+    status, content = await database.run(tenant_id, once)
+    return Response(content, status, media_type="application/json" if status < 400 else CONTENT_TYPE.decode())
+
+
+async def forget_old_answers(database: Database, tenant_id: str, now_s: float) -> None:
+    """For a housekeeper: deletes the tenant's answers that no till asks for any more."""
+    async with database.tenant(tenant_id) as connection:
+        await connection.execute(_SQL.forget_answers, now_s - KEPT_FOR_S)

@@ -1,0 +1,99 @@
+"""Issuing vouchers: all of a list or none, and every problem named with its path."""
+
+import uuid
+
+from geo_service.database.database import Connection
+from geo_service.database.queries import load_queries
+from geo_service.vouchers.codes import new_code
+from geo_service.vouchers.voucher import IssueBody, Voucher, Vouchers
+from geo_service.web.problems import Problem, conflict, invalid
+from geo_service.web.times import UtcTime
+from geo_service.web.wire import FieldProblem
+
+_SQL = load_queries(__file__, "vouchers.sql")
+
+
+async def issue(connection: Connection, tenant_id: str, body: IssueBody, now_s: float) -> Vouchers:
+    """The vouchers as they are kept. Raises a `Problem`: 422 for customers and stores that do not exist, 409 for codes
+    that are taken."""
+    unknown = await _unknown_ids(connection, body)
+    codes = [voucher.code for voucher in body.vouchers if voucher.code is not None]
+    taken = {row["code"] for row in await connection.fetch(_SQL.taken_codes, codes)}
+    if unknown:
+        raise invalid(unknown + _taken(body, taken))
+    if taken:
+        raise _codes_taken(body, taken)
+    issued = [
+        Voucher(
+            code=voucher.code or new_code(),
+            customer_id=voucher.customer_id,
+            value=voucher.value,
+            valid_from=voucher.valid_from,
+            valid_until=voucher.valid_until,
+            store_ids=sorted(set(voucher.store_ids)) if voucher.store_ids is not None else None,
+            brands=sorted(set(voucher.brands)) if voucher.brands is not None else None,
+            min_basket=voucher.min_basket,
+            state="active" if now_s < voucher.valid_until else "expired",
+            issued_at=UtcTime(now_s),
+            redemption=None,
+            voided_at=None,
+            void_reason=None,
+        )
+        for voucher in body.vouchers
+    ]
+    rows = await connection.fetch(
+        _SQL.insert_vouchers, uuid.UUID(tenant_id), now_s, [_row(voucher) for voucher in issued]
+    )
+    if len(rows) < len(issued):
+        # Somebody issued the same codes between the look and the insert.
+        raise _codes_taken(body, {voucher.code for voucher in issued} - {row["code"] for row in rows})
+    return Vouchers(vouchers=issued)
+
+
+def _row(voucher: Voucher) -> dict[str, object]:
+    return {
+        "code": voucher.code,
+        "customer_id": voucher.customer_id,
+        "amount": voucher.value.amount,
+        "currency": voucher.value.currency,
+        "percent": voucher.value.percent,
+        "valid_from_s": float(voucher.valid_from),
+        "valid_until_s": float(voucher.valid_until),
+        "store_ids": voucher.store_ids,
+        "brands": voucher.brands,
+        "min_basket_amount": voucher.min_basket.amount if voucher.min_basket is not None else None,
+        "min_basket_currency": voucher.min_basket.currency if voucher.min_basket is not None else None,
+    }
+
+
+async def _unknown_ids(connection: Connection, body: IssueBody) -> list[FieldProblem]:
+    customer_ids = sorted({voucher.customer_id for voucher in body.vouchers})
+    store_ids = sorted({store_id for voucher in body.vouchers for store_id in voucher.store_ids or ()})
+    customers = {row["customer_id"] for row in await connection.fetch(_SQL.hold_customers, customer_ids)}
+    no_stores = {row["id"] for row in await connection.fetch(_SQL.unknown_stores, store_ids)} if store_ids else set()
+    found = []
+    for index, voucher in enumerate(body.vouchers):
+        if voucher.customer_id not in customers:
+            message = f"there is no customer {voucher.customer_id}; PUT /v1/customers/{voucher.customer_id} first"
+            found.append(FieldProblem(f"vouchers[{index}].customer_id", message))
+        for place, store_id in enumerate(voucher.store_ids or ()):
+            if store_id in no_stores:
+                message = f"there is no store {store_id}; PUT /v1/stores/{store_id} first"
+                found.append(FieldProblem(f"vouchers[{index}].store_ids[{place}]", message))
+    return found
+
+
+def _taken(body: IssueBody, taken: set[str]) -> list[FieldProblem]:
+    return [
+        FieldProblem(
+            f"vouchers[{index}].code", f"{voucher.code} is another voucher's code; choose a new one or leave it out"
+        )
+        for index, voucher in enumerate(body.vouchers)
+        if voucher.code in taken
+    ]
+
+
+def _codes_taken(body: IssueBody, taken: set[str]) -> Problem:
+    refusal = conflict("Nothing was issued: `errors` lists the codes that are taken.")
+    refusal.errors = tuple(_taken(body, taken))
+    return refusal

@@ -1,0 +1,71 @@
+-- name: read_voucher
+-- One voucher by its code as it was written ($1), or else as `read_code` reads it ($2, may be null).
+select * from vouchers
+ where code = $1 or code = $2
+ order by (code = $1) desc
+ limit 1
+
+-- name: hold_customers
+-- Those of the customer ids $1 that there are, kept from being erased until the end of the transaction.
+select customer_id from customers where customer_id = any ($1::text[]) order by customer_id for key share
+
+-- name: unknown_stores
+-- Those of the store ids $1 that there are none of.
+select id from unnest($1::text[]) as given (id)
+ where not exists (select from stores s where s.store_id = given.id)
+
+-- name: taken_codes
+-- Those of the codes $1 that a voucher has already.
+select code from vouchers where code = any ($1::text[])
+
+-- name: insert_vouchers
+-- Issues vouchers and answers the codes of those that were new. $1 tenant, $2 now (Unix s), $3 jsonb:
+-- [{code, customer_id, amount, currency, percent, valid_from_s, valid_until_s, store_ids, brands, min_basket_amount,
+--   min_basket_currency}]. In order of code, so that two issues of the same codes wait for each other and do not lock up.
+insert into vouchers (
+    tenant_id, code, customer_id, value_amount, value_currency, value_percent, valid_from, valid_until, store_ids, brands,
+    min_basket_amount, min_basket_currency, issued_at)
+select $1, v.code, v.customer_id, v.amount, v.currency, v.percent, to_timestamp(v.valid_from_s), to_timestamp(v.valid_until_s),
+       v.store_ids, v.brands, v.min_basket_amount, v.min_basket_currency, to_timestamp($2::double precision)
+  from jsonb_to_recordset($3) as v (
+      code text, customer_id text, amount numeric, currency text, percent numeric, valid_from_s double precision,
+      valid_until_s double precision, store_ids text[], brands text[], min_basket_amount numeric, min_basket_currency text)
+ order by v.code
+on conflict do nothing
+returning code
+
+-- name: redeem_voucher
+-- Redeems the voucher $1 if it still can be; no row when it cannot. $2 at (Unix s), $3 store, $4 receipt, $5 basket
+-- amount, $6 basket currency. Whatever the concurrency, one caller gets the row.
+update vouchers
+   set state = 'redeemed', redeemed_at = to_timestamp($2::double precision), redeemed_store_id = $3,
+       redeemed_receipt_id = $4, redeemed_basket_amount = $5, redeemed_basket_currency = $6
+ where code = $1
+   and state = 'active'
+   and valid_from <= to_timestamp($2::double precision)
+   and to_timestamp($2::double precision) < valid_until
+   and (store_ids is null or $3 = any (store_ids))
+   and (value_currency is null or value_currency = $6)
+   and (min_basket_amount is null or (min_basket_currency = $6 and min_basket_amount <= $5))
+returning *
+
+-- name: void_voucher
+-- Takes the voucher $1 back if nobody has redeemed or voided it; no row otherwise. $2 now (Unix s), $3 reason.
+update vouchers
+   set state = 'void', voided_at = to_timestamp($2::double precision), void_reason = $3
+ where code = $1 and state = 'active'
+returning *
+
+-- name: withdraw_promise
+-- Withdraws the push $1 that promised the voucher $2, if it is not under way; $3 is the decision's new reason. One that
+-- a hand-over holds at this moment is left to it: every hand-over looks at the voucher first.
+with due as (
+    select push_id, decision_id
+      from pushes
+     where push_id = $1 and voucher_code = $2 and state = 'pending' and not attempt_open
+       for no key update skip locked
+),
+withdrawn as (
+    update pushes p set state = 'withdrawn', reason = $3 from due where p.push_id = due.push_id
+)
+update decisions e set outcome = 'suppressed', reason = $3 from due where e.decision_id = due.decision_id

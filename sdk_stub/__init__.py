@@ -1,0 +1,1 @@
+"""The phone's side: reference client, simulated phone, APNs and FCM stand-ins, walks."""

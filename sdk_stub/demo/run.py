@@ -1,0 +1,251 @@
+"""`geo-service demo`: all scenes at once, told as they happen; true only if every one came out as told."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+from rich.console import Console
+from rich.text import Text
+
+from geo_service.clock import Clock, ScaledClock, SystemClock
+from sdk_stub.client import GeoClient
+from sdk_stub.demo.scenes import SCENES, Outcome, Scene, problem
+from sdk_stub.demo.stage import Stage, stage
+from sdk_stub.display import notification_lines, offer_lines, panel
+from sdk_stub.drive import drive
+from sdk_stub.gps import OPEN_SKY, Receiver
+from sdk_stub.phone import SimulatedPhone, push_token
+from sdk_stub.tray import Notification
+from sdk_stub.walks import Walk, passes_at, walk_along
+
+METRES_PER_DEGREE = 111_229.0
+COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
+# Long enough for the last push, its receipts and the decision's last stage.
+SETTLE_S = 3.0
+NOTICED_AFTER_S = 8.0
+OFFLINE_AFTER_S = 6.0
+
+
+class Teller:
+    """Prints what happens, with the time since the start and in the colour of whom it happens to."""
+
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console = console
+        self._clock = clock
+        self._start_s = clock.now_s()
+        self._colours = {scene.customer_id: colour for scene, colour in zip(SCENES, COLOURS, strict=True)}
+
+    def tell(self, customer_id: str, text: str) -> None:
+        line = Text(f"{self._clock.now_s() - self._start_s:6.1f} s  ", style="dim")
+        line.append(f"{customer_id.capitalize():<6} ", style=f"bold {self._colours[customer_id]}")
+        line.append(text)
+        self._console.print(line)
+
+    def card(self, customer_id: str, title: str, lines: list[str]) -> None:
+        self._console.print(panel(lines, title=f"{customer_id.capitalize()}'s phone: {title}"))
+
+    def say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style=style))
+
+
+async def run_demo(*, speed: float = 1.0, keep: bool = False, console: Console | None = None) -> bool:
+    """Run all scenes; answers whether every one came out as told."""
+    clock: Clock = SystemClock() if speed == 1 else ScaledClock(speed)
+    console = console or Console(highlight=False, soft_wrap=True)
+    console.print("Setting up: embedded Postgres, APNs and FCM stand-ins, the service, the town of Lindenau …")
+    async with stage(clock, port=8080 if keep else 0) as built:
+        teller = Teller(console, clock)
+        teller.say(f"The service answers at {built.url} (docs: {built.url}/docs). Six customers walk at once:")
+        for scene in SCENES:
+            teller.tell(scene.customer_id, scene.title)
+
+        async def sleep(duration_s: float) -> None:
+            await asyncio.sleep(duration_s / speed)
+
+        walks = (_Walk(built, scene, clock, sleep, teller) for scene in SCENES)
+        outcomes = await asyncio.gather(*(walk.run() for walk in walks))
+        as_told = _summary(teller, dict(zip(SCENES, outcomes, strict=True)))
+        if keep:
+            teller.say(f"The server stays up at {built.url}; Ctrl-C ends it. A secret key: {built.secret_key}")
+            await asyncio.Event().wait()
+    return as_told
+
+
+def _summary(teller: Teller, outcomes: dict[Scene, Outcome]) -> bool:
+    teller.say("")
+    wrong = 0
+    for scene, outcome in outcomes.items():
+        trouble = problem(scene, outcome)
+        wrong += trouble is not None
+        told = ", ".join(f"{campaign}: {reason}" for campaign, reason in outcome.reasons.items()) or "nothing stored"
+        if outcome.seconds_in_hand:
+            told += f"; {outcome.seconds_in_hand[0]:.0f} s before passing"
+        teller.tell(scene.customer_id, f"{'as told' if trouble is None else 'NOT AS TOLD: ' + trouble} ({told})")
+    teller.say(
+        f"{len(outcomes) - wrong} of {len(outcomes)} scenes came out as told.",
+        "bold green" if not wrong else "bold red",
+    )
+    return wrong == 0
+
+
+class _Walk:
+    """One scene under way."""
+
+    def __init__(
+        self, built: Stage, scene: Scene, clock: Clock, sleep: Callable[[float], Awaitable[None]], teller: Teller
+    ) -> None:
+        self._built = built
+        self._scene = scene
+        self._clock = clock
+        self._sleep = sleep
+        self._teller = teller
+        self._customer: dict[str, Any] = built.town["customers"][scene.customer_id]
+        self._plan: dict[str, Any] = built.town["walks"][scene.customer_id]
+        self._shown: list[Notification] = []
+        self._arrived = asyncio.Event()
+
+    def _tell(self, text: str) -> None:
+        self._teller.tell(self._scene.customer_id, text)
+
+    async def run(self) -> Outcome:
+        scene, built = self._scene, self._built
+        chance = random.Random(scene.customer_id)
+        client = GeoClient(
+            built.url, built.publishable_key, session=built.http, clock=self._clock, chance=chance.random
+        )
+        platform = self._customer["platform"]
+        phone = SimulatedPhone(
+            client,
+            platform=platform,
+            push_token=push_token(platform, chance),
+            clock=self._clock,
+            locale=self._customer["locale"],
+            on_shown=self._on_shown,
+        )
+        device_id = await phone.set_up(
+            customer_token=built.customer_token(scene.customer_id), location=scene.location_consent
+        )
+        if scene.redeem_before_walk:
+            await self._redeem()
+        log = (built.apns if platform == "ios" else built.fcm).log
+        with log.subscribe(phone.push_token) as pushes:
+            listening = asyncio.create_task(phone.listen(pushes))
+            walk = self._walk()
+            self._tell(f"sets out, {self._distance_m(walk):.0f} m from {self._store['name']}")
+            telling = asyncio.create_task(self._tell_the_way(walk))
+            tapping = asyncio.create_task(self._tap(phone))
+            try:
+                await self._go(phone, walk)
+                await self._sleep(SETTLE_S)
+                if self._shown:
+                    await tapping
+            finally:
+                for task in (telling, tapping, listening):
+                    task.cancel()
+        return await self._outcome(device_id, walk)
+
+    @property
+    def _store(self) -> dict[str, Any]:
+        store: dict[str, Any] = self._built.town["stores"][self._plan["store_id"]]
+        return store
+
+    def _walk(self) -> Walk:
+        origin = self._built.town["origin"]
+        corners = [
+            (origin["lat"] + metres / METRES_PER_DEGREE, origin["lng"])
+            for metres in (self._plan["from_m"], self._plan["to_m"])
+        ]
+        return walk_along(corners, start_s=self._clock.now_s() + 1, speed_mps=1.34, seed=1)
+
+    def _distance_m(self, walk: Walk) -> float:
+        entrance = self._store["entrance"]
+        here = walk.position_at(self._clock.now_s())
+        return float(abs(here.lat - entrance["lat"]) * METRES_PER_DEGREE)
+
+    async def _tell_the_way(self, walk: Walk) -> None:
+        passing = self._passing_s(walk)
+        for _ in itertools.count():
+            await self._sleep(15)
+            left_s = passing - self._clock.now_s()
+            where = f"{self._distance_m(walk):.0f} m from {self._store['name']}"
+            self._tell(f"{where}, passes in {left_s:.0f} s" if left_s > 0 else f"{where}, has passed")
+
+    def _passing_s(self, walk: Walk) -> float:
+        entrance = self._store["entrance"]
+        return passes_at(walk, entrance["lat"], entrance["lng"]).at_s
+
+    async def _go(self, phone: SimulatedPhone, walk: Walk) -> None:
+        receiver = Receiver(walk, OPEN_SKY, platform=phone.platform, seed=7)
+        losing = asyncio.create_task(self._lose_network(phone)) if self._scene.offline else None
+        report = await drive(phone, receiver, clock=self._clock, sleep=self._sleep)
+        for rejection in report.rejected[:1]:
+            self._tell(f"the service refuses the ping: {rejection.reason}")
+        if losing is not None:
+            await losing
+            await self._sleep(15)
+            self._tell(f"has the network back and sends {phone.client.queued} pings late")
+            result = await phone.go_online()
+            for transition in result.transitions:
+                self._tell(f"the state moves: {transition.kind} {transition.geofence_id} at {transition.at}")
+
+    async def _lose_network(self, phone: SimulatedPhone) -> None:
+        await self._sleep(OFFLINE_AFTER_S)
+        phone.go_offline()
+        self._tell("loses the network")
+
+    async def _redeem(self) -> None:
+        customer = await self._built.call("GET", f"/v1/customers/{self._scene.customer_id}")
+        code = customer["vouchers"][0]["code"]
+        body = {
+            "store_id": self._plan["store_id"],
+            "basket": {"amount": "42.00", "currency": "EUR"},
+            "receipt_id": "till-3-0815",
+        }
+        await self._built.call("POST", f"/v1/vouchers/{code}/redeem", body)
+        self._tell("redeems the voucher at the till")
+
+    async def _tap(self, phone: SimulatedPhone) -> None:
+        """Whoever gets a push looks at it after some seconds."""
+        await self._arrived.wait()
+        await self._sleep(NOTICED_AFTER_S)
+        offer = await phone.tap(self._shown[0].push_id)
+        self._tell("taps the push")
+        self._teller.card(self._scene.customer_id, "the offer", offer_lines(offer, now_s=self._clock.now_s()))
+
+    def _on_shown(self, notification: Notification) -> None:
+        self._shown.append(notification)
+        self._arrived.set()
+        self._teller.card(
+            self._scene.customer_id, "lock screen", notification_lines(notification, now_s=self._clock.now_s())
+        )
+
+    async def _outcome(self, device_id: str, walk: Walk) -> Outcome:
+        listed = await self._built.call("GET", f"/v1/decisions?device_id={device_id}&limit=100")
+        reasons = {item["campaign_id"]: item["reason"] for item in listed["items"]}
+        for campaign, reason in reasons.items():
+            self._tell(f"{campaign}: {reason}")
+        if not reasons:
+            self._tell("no decision: nothing was stored")
+        passing_s = self._passing_s(walk)
+        return Outcome(
+            pushes_shown=len(self._shown),
+            seconds_in_hand=[round(passing_s - notification.arrived_at_s, 1) for notification in self._shown],
+            reasons=reasons,
+            stored=await self._stored(device_id),
+        )
+
+    async def _stored(self, device_id: str) -> int:
+        """Rows about where the phone was, looked for behind the service's back."""
+        connection = await asyncpg.connect(self._built.service.dsn)
+        try:
+            return sum(
+                [
+                    await connection.fetchval(f"select count(*) from {table} where device_id = $1", device_id)  # noqa: S608
+                    for table in ("transitions", "presences", "decisions", "pushes")
+                ]
+            )
+        finally:
+            await connection.close()

@@ -1,0 +1,122 @@
+"""The demo's stage: embedded Postgres, stand-ins and service on loopback, and the town registered over HTTP."""
+
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jwt
+import msgspec
+
+from geo_service.app import RunningServer, Service
+from geo_service.clock import Clock
+from geo_service.settings import read_settings
+from geo_service.tenants.keys import create_key
+from geo_service.tenants.tenants import create_tenant
+from geo_service.web.times import rfc3339
+from sdk_stub.stand_in.apns import ApnsStandIn
+from sdk_stub.stand_in.fcm import FcmStandIn
+from sdk_stub.stand_in.identity import stand_in_identity
+from sdk_stub.stand_in.run import apns_settings, fcm_settings
+
+TOWN_FILE = Path(__file__).parents[2] / "fixtures" / "town.json"
+TENANT = "lindenau"
+DAY_S = 86_400
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """Everything that stands while the demo runs."""
+
+    service: Service
+    url: str
+    apns: ApnsStandIn
+    fcm: FcmStandIn
+    http: aiohttp.ClientSession
+    publishable_key: str
+    secret_key: str
+    customer_token_secret: str
+    town: dict[str, Any]
+
+    async def call(self, method: str, path: str, body: object = None, *, expect: int | None = None) -> Any:
+        """One call with the secret key; raises when the answer is not the expected one."""
+        headers = {"Authorization": f"Bearer {self.secret_key}", "Content-Type": "application/json"}
+        data = None if body is None else msgspec.json.encode(body)
+        async with self.http.request(method, self.url + path, headers=headers, data=data) as response:
+            text = await response.text()
+            if response.status != expect and (expect is not None or response.status >= 300):
+                raise RuntimeError(f"{method} {path} answered {response.status}: {text}")
+            return json.loads(text) if text else None
+
+    def customer_token(self, customer_id: str) -> str:
+        """What the retailer's own server signs when a customer logs in to the app."""
+        return jwt.encode({"sub": customer_id}, self.customer_token_secret, algorithm="HS256")
+
+
+@asynccontextmanager
+async def stage(clock: Clock, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Stage]:
+    """Build it all, register the town, and take everything down again afterwards."""
+    async with AsyncExitStack() as closing:
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="geo-demo-")))
+        identity = stand_in_identity(folder)
+        apns, fcm = ApnsStandIn(identity, clock=clock), FcmStandIn(identity, clock=clock)
+        await apns.start()
+        closing.push_async_callback(apns.close)
+        await fcm.start()
+        closing.push_async_callback(fcm.close)
+        settings = read_settings(
+            {
+                "GEO_DATA_DIR": str(folder / "postgres"),
+                **apns_settings(apns, identity),
+                **fcm_settings(fcm, identity),
+            }
+        )
+        service = await Service.start(settings, clock)
+        closing.push_async_callback(service.stop)
+        server = RunningServer(service, host, port, handle_signals=False)
+        await server.start()
+        closing.push_async_callback(server.stop)
+        http = await closing.enter_async_context(aiohttp.ClientSession())
+        tenant = await create_tenant(service.dsn, TENANT, None)
+        publishable = await create_key(service.dsn, TENANT, "publishable", [], None)
+        secret = await create_key(service.dsn, TENANT, "secret", ["manager", "crm", "pos", "qa"], None)
+        built = Stage(
+            service,
+            server.url,
+            apns,
+            fcm,
+            http,
+            publishable.key,
+            secret.key,
+            tenant.customer_token_secret or "",
+            json.loads(TOWN_FILE.read_text(encoding="utf-8")),
+        )
+        await _register_town(built, clock.now_s())
+        yield built
+
+
+async def _register_town(built: Stage, now_s: float) -> None:
+    town = built.town
+    for store_id, store in town["stores"].items():
+        await built.call("PUT", f"/v1/stores/{store_id}", store)
+    for feature in town["geofences"]:
+        await built.call("PUT", f"/v1/geofences/{feature['id']}", {k: v for k, v in feature.items() if k != "id"})
+    for campaign_id, campaign in town["campaigns"].items():
+        await built.call("PUT", f"/v1/campaigns/{campaign_id}", campaign)
+    vouchers = []
+    for number, (customer_id, customer) in enumerate(town["customers"].items(), 1):
+        card = {"number": f"2900{number:04d}", "tier": customer["tier"], "points": 100, "as_of": rfc3339(now_s)}
+        await built.call("PUT", f"/v1/customers/{customer_id}", {"loyalty_card": card, "locale": customer["locale"]})
+        vouchers += [
+            {
+                "customer_id": customer_id,
+                "value": {"amount": voucher["amount"], "currency": "EUR"},
+                "valid_from": rfc3339(now_s - DAY_S),
+                "valid_until": rfc3339(now_s + 30 * DAY_S),
+                "store_ids": voucher["store_ids"],
+            }
+            for voucher in customer["vouchers"]
+        ]
+    await built.call("POST", "/v1/vouchers", {"vouchers": vouchers})

@@ -1,0 +1,95 @@
+"""What the owner of the phone reads: a push on the lock screen, and the offer behind it.
+
+Texts come from a server, so control characters (which a terminal would obey) are taken out.
+"""
+
+import math
+from datetime import UTC, datetime, tzinfo
+
+from rich.panel import Panel
+from rich.text import Text
+
+from geo_service.web.times import UtcTime
+from sdk_stub.tray import Notification
+from sdk_stub.wire import Coupon, Offer, Route
+
+
+def notification_lines(notification: Notification, *, now_s: float, zone: tzinfo = UTC) -> list[str]:
+    """The lock screen, line by line: title, body, way, map link, validity."""
+    data = notification.data
+    way = _way(data.get("walk_m"), data.get("walk_minutes"))
+    lines = [notification.title, notification.body, way, data.get("map_url", "")]
+    lines.append(_validity(notification.expires_at_s, now_s, zone))
+    return _shown(lines)
+
+
+def offer_lines(offer: Offer, *, now_s: float, zone: tzinfo = UTC) -> list[str]:
+    """The opened offer, line by line: what it is, the coupon with its terms, the way there, validity."""
+    lines = [offer.title, offer.body]
+    if offer.state not in ("open", "active", "valid"):
+        lines.append(f"This offer is {offer.state}.")
+    if offer.store is not None:
+        lines.append(f"At {offer.store.name}")
+    if offer.coupon is not None:
+        lines += _coupon_lines(offer.coupon, now_s, zone)
+    if offer.route is not None:
+        lines += _route_lines(offer.route)
+    lines.append(_validity(_instant(offer.expires_at), now_s, zone))
+    return _shown(lines)
+
+
+def panel(lines: list[str], *, title: str = "") -> Panel:
+    """The lines as a phone's card in the terminal; the first one stands out. Markup in them is only text."""
+    text = Text()
+    for number, line in enumerate(lines):
+        text.append(line if number == 0 else f"\n{line}", style="bold" if number == 0 else "")
+    return Panel(text, title=Text(title) if title else None, width=90, title_align="left")
+
+
+def _shown(lines: list[str]) -> list[str]:
+    printable = ("".join(char if char.isprintable() else " " for char in line).strip() for line in lines)
+    return [line for line in printable if line]
+
+
+def _way(walk_m: str | None, walk_minutes: str | None) -> str:
+    if not walk_m or not walk_minutes:
+        return ""
+    return f"{walk_m} m on foot, {walk_minutes} min"
+
+
+def _coupon_lines(coupon: Coupon, now_s: float, zone: tzinfo) -> list[str]:
+    value = coupon.value
+    if isinstance(value, str):
+        told = value
+    elif value.percent is not None:
+        told = f"{value.percent} %"
+    else:
+        told = f"{value.amount or ''} {value.currency or ''}".strip()
+    lines = [f"Coupon {coupon.code}: {told}", *(f"  {term}" for term in coupon.terms)]
+    lines.append(_validity(_instant(coupon.valid_until), now_s, zone, what="Coupon valid"))
+    return lines
+
+
+def _route_lines(route: Route) -> list[str]:
+    lines = [_way(f"{route.distance_m:.0f}", f"{route.minutes:g}"), route.map_url or ""]
+    return lines + [f"  {number}. {step}" for number, step in enumerate(route.steps, start=1)]
+
+
+def _validity(until_s: float | None, now_s: float, zone: tzinfo, *, what: str = "Valid") -> str:
+    if until_s is None:
+        return ""
+    if until_s <= now_s:
+        return "Expired" if what == "Valid" else f"{what} no more"
+    until, now = datetime.fromtimestamp(until_s, zone), datetime.fromtimestamp(now_s, zone)
+    if until.date() != now.date():
+        return f"{what} until {until:%Y-%m-%d %H:%M}"
+    left_s = until_s - now_s
+    left = f"{math.ceil(left_s / 60)} min" if left_s > 90 else f"{left_s:.0f} s"
+    return f"{what} until {until:%H:%M:%S} ({left} left)"
+
+
+def _instant(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(UtcTime.parse(text))
+    except ValueError:
+        return None

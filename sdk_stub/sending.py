@@ -1,0 +1,167 @@
+"""Empties the phone's queue towards the service: what goes first, what a failure means, when to try again."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from geo_service.clock import Clock
+from sdk_stub.policy import retry_in_s
+from sdk_stub.queue import Item, Lane, PhoneStore
+from sdk_stub.transport import CallRefused, NotAllowed, Transport, TryLater
+from sdk_stub.wire import Next, PingAnswer, RejectedPing, Transition
+
+LARGEST_BATCH: Final = 500
+
+StopReason: TypeAlias = Literal["not_registered", "credential_refused", "no_location_consent"]
+
+
+class FlushResult(msgspec.Struct, kw_only=True):
+    """What one `flush` did.
+
+    `retry_at_s`: nothing is sent before. `stopped`: the app has to act (register again, ask for consent).
+    `left`: pings still queued. `refused`: what the service will never take and was given up, with its reason.
+    The `index` of a rejected ping counts within the request that carried it."""
+
+    accepted: int = 0
+    rejected: list[RejectedPing] = []
+    transitions: list[Transition] = []
+    refused: list[str] = []
+    left: int = 0
+    retry_at_s: float | None = None
+    stopped: StopReason | None = None
+
+
+class Sender:
+    """Sends what the store holds, one flush at a time. `chance` gives random numbers from 0 to 1."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        store: PhoneStore,
+        clock: Clock,
+        *,
+        batch_size: int,
+        chance: Callable[[], float],
+    ) -> None:
+        if not 1 <= batch_size <= LARGEST_BATCH:
+            raise ValueError(f"batch_size must be 1 to {LARGEST_BATCH}")
+        self._transport = transport
+        self._store = store
+        self._clock = clock
+        self._batch_size = batch_size
+        self._chance = chance
+        self._one_flush = asyncio.Lock()
+        self._failures = 0
+        self._retry_at_s: float | None = None
+        self._credential_refused = False
+        self._online = True
+        self.advice = Next()
+
+    @property
+    def online(self) -> bool:
+        return self._online
+
+    @online.setter
+    def online(self, online: bool) -> None:
+        self._online = online
+        self._failures, self._retry_at_s = 0, None
+
+    def require_online(self) -> None:
+        """Raises `TryLater` on a phone without network."""
+        if not self._online:
+            raise TryLater("this phone is offline")
+
+    def credential(self) -> str:
+        """The device's token. Raises `NotAllowed` before the phone is registered, `TryLater` offline."""
+        self.require_online()
+        token = self._store.setting("device_token")
+        if token is None:
+            raise NotAllowed("this phone is not registered; call register first", status=401)
+        return token
+
+    def use_credential(self, token: str) -> None:
+        self._store.put_setting("device_token", token)
+        self._credential_refused = False
+
+    def forget_positions(self) -> None:
+        """There is no consent to location: nothing of the customer's way stays on the phone."""
+        self._store.put_setting("location_consent", None)
+        self._store.clear("pings")
+        self._store.clear("fence_events")
+        self.advice = Next()
+
+    async def flush(self) -> FlushResult:
+        """Send what is queued. Never raises for what a network or a server does; see `FlushResult`."""
+        async with self._one_flush:
+            result = FlushResult(stopped=self._stop_reason())
+            waiting = self._retry_at_s is not None and self._clock.now_s() < self._retry_at_s
+            if result.stopped is None and self._online and not waiting:
+                await self._send_all(result)
+            result.left, result.retry_at_s = self._store.count("pings"), self._retry_at_s
+            return result
+
+    def _stop_reason(self) -> StopReason | None:
+        if self._store.setting("device_token") is None:
+            return "not_registered"
+        return "credential_refused" if self._credential_refused else None
+
+    async def _send_all(self, result: FlushResult) -> None:
+        try:
+            await self._send_singly("receipts", result)
+            await self._send_singly("fence_events", result)
+            await self._send_pings(result)
+        except TryLater as failure:
+            self._failures += 1
+            wait_s = retry_in_s(failures=self._failures, retry_after_s=failure.retry_after_s, chance=self._chance())
+            self._retry_at_s = self._clock.now_s() + wait_s
+        except NotAllowed as refusal:
+            if refusal.lacks_location_consent:
+                self.forget_positions()
+                result.stopped = "no_location_consent"
+            else:
+                self._credential_refused = True
+                result.stopped = "credential_refused"
+        else:
+            self._failures, self._retry_at_s = 0, None
+
+    async def _send_singly(self, lane: Lane, result: FlushResult) -> None:
+        while items := self._store.head(lane, 1):
+            item = items[0]
+            try:
+                await self._transport.send("POST", item.path, credential=self.credential(), body=item.body)
+            except CallRefused as refusal:
+                result.refused.append(str(refusal))
+            self._store.remove(lane, [item.seq])
+
+    async def _send_pings(self, result: FlushResult) -> None:
+        size = self._batch_size
+        while items := self._store.head("pings", size):
+            pings = {"pings": [item.body for item in items]}
+            try:
+                answer = await self._transport.ask(
+                    PingAnswer, "POST", "/v1/pings", credential=self.credential(), body=pings
+                )
+            except CallRefused as refusal:
+                size = self._isolate(items, refusal, result)
+                continue
+            self._store.remove("pings", [item.seq for item in items])
+            self._failures = 0
+            self.advice = answer.next
+            result.accepted += answer.accepted
+            result.rejected += answer.rejected
+            result.transitions += answer.transitions
+            if any(ping.reason == "no_location_consent" for ping in answer.rejected):
+                raise NotAllowed("no_location_consent", status=403)
+
+    def _isolate(self, items: list[Item], refusal: CallRefused, result: FlushResult) -> int:
+        """A batch is refused as a whole only for what is in it: halve it until the culprit stands alone, and
+        give that one up. Answers the size of the next batch."""
+        if refusal.status not in (400, 413, 422):
+            raise TryLater(str(refusal), status=refusal.status) from refusal
+        if len(items) > 1:
+            return len(items) // 2
+        result.refused.append(str(refusal))
+        self._store.remove("pings", [items[0].seq])
+        return self._batch_size

@@ -1,0 +1,100 @@
+"""A stand-in as a program of its own: prints the settings that point the service at it, then every push as
+one line of JSON, until it is interrupted (SIGINT or SIGTERM).
+"""
+
+import asyncio
+import shlex
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from sdk_stub.stand_in.apns import ApnsStandIn
+from sdk_stub.stand_in.fcm import FcmStandIn
+from sdk_stub.stand_in.identity import KEY_ID, TEAM_ID, TOPIC, Identity, stand_in_identity
+from sdk_stub.stand_in.received import PushLog
+
+
+def print_line(line: str) -> None:
+    """One line on stdout, at once, for whoever reads along."""
+    print(line, flush=True)
+
+
+def apns_settings(stand_in: ApnsStandIn, identity: Identity) -> dict[str, str]:
+    """The environment variables that make the service push through this stand-in."""
+    return {
+        "GEO_APNS_URL": stand_in.url,
+        "GEO_APNS_SANDBOX_URL": stand_in.url,
+        "GEO_APNS_KEY_FILE": str(identity.apns_key_file.resolve()),
+        "GEO_APNS_KEY_ID": KEY_ID,
+        "GEO_APNS_TEAM_ID": TEAM_ID,
+        "GEO_APNS_TOPIC": TOPIC,
+        "GEO_PUSH_CA_FILE": str(identity.ca_file.resolve()),
+    }
+
+
+def fcm_settings(stand_in: FcmStandIn, identity: Identity) -> dict[str, str]:
+    """The environment variables that make the service push through this stand-in; writes its service
+    account."""
+    return {
+        "GEO_FCM_URL": stand_in.url,
+        "GEO_FCM_SERVICE_ACCOUNT_FILE": str(identity.service_account_file(stand_in.token_uri).resolve()),
+        "GEO_PUSH_CA_FILE": str(identity.ca_file.resolve()),
+    }
+
+
+async def run_apns_stand_in(
+    port: int, folder: Path, *, control_port: int = 0, write: Callable[[str], None] = print_line
+) -> None:
+    """APNs on `port` of 127.0.0.1 (0: a free one), its keys in `folder`, its control endpoint on
+    `control_port`.
+
+    Raises `OSError` when a port is taken."""
+    identity = stand_in_identity(folder)
+    stand_in = ApnsStandIn(identity, port=port, control_port=control_port)
+    await stand_in.start()
+    try:
+        await _run(stand_in.log, apns_settings(stand_in, identity), stand_in.control_url or "", write)
+    finally:
+        await stand_in.close()
+
+
+async def run_fcm_stand_in(port: int, folder: Path, *, write: Callable[[str], None] = print_line) -> None:
+    """FCM on `port` of 127.0.0.1 (0: a free one), its keys in `folder`; control endpoint and tokens on the
+    same port.
+
+    Raises `OSError` when the port is taken."""
+    identity = stand_in_identity(folder)
+    stand_in = FcmStandIn(identity, port=port)
+    await stand_in.start()
+    try:
+        await _run(stand_in.log, fcm_settings(stand_in, identity), stand_in.url, write)
+    finally:
+        await stand_in.close()
+
+
+async def _run(log: PushLog, settings: Mapping[str, str], control_url: str, write: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop.set)
+    write(f"# control endpoint: {control_url}/stand-in/pushes")
+    for name, value in settings.items():
+        write(f"export {name}={shlex.quote(value)}")
+    printing = asyncio.create_task(_print_pushes(log, write))
+    try:
+        await stop.wait()
+    finally:
+        printing.cancel()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(signal_number)
+
+
+async def _print_pushes(log: PushLog, write: Callable[[str], None]) -> None:
+    number = 0
+    while True:
+        for push in log.after(number):
+            write(msgspec.json.encode(push).decode())
+            number = push.number
+        await log.wait_for_more(number, 3600)

@@ -1,0 +1,100 @@
+"""One customer with a phone and a voucher, and choices that would push to him: the raw rows, without the way there."""
+
+import uuid
+from typing import Any
+
+from geo_service.database.database import Database
+from geo_service.offers.commit import Committer, derived_id
+from geo_service.presence.phones import Phone
+
+NOW_S = 1_780_000_000.0
+
+
+class ChoiceRig:
+    """See the module."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self.database = database
+        self.tenant_id = tenant_id
+        self.committer = Committer(database)
+        self.phone = Phone(tenant_id, uuid.uuid4(), "ios", "anna", True)
+        self.written = 0
+
+    async def sql(self, text: str, *arguments: object) -> Any:
+        async with self.database.tenant(self.tenant_id) as connection:
+            return await connection.fetch(text, *arguments)
+
+    async def set_up(self) -> None:
+        await self.sql(
+            "insert into customers (tenant_id, customer_id, created_at, updated_at) values ($1, 'anna', now(), now())",
+            self.tenant_id,
+        )
+        await self.add_device(self.phone.device_id)
+        await self.add_voucher("V1")
+
+    async def add_device(self, device_id: uuid.UUID) -> None:
+        await self.sql(
+            """insert into devices (tenant_id, device_id, token_hash, platform, push_token, push_token_at,
+                   push_environment, app_version, os_version, locale, time_zone, customer_id, consent_location,
+                   consent_marketing_push, created_at)
+               values ($1, $2::uuid, sha256($3::text::bytea), 'ios', $3::text, now(), 'sandbox', '1', '1', 'de',
+                   'UTC', 'anna', true, true, now())""",
+            self.tenant_id,
+            device_id,
+            str(device_id),
+        )
+
+    async def add_voucher(self, code: str) -> None:
+        await self.sql(
+            """insert into vouchers (tenant_id, code, customer_id, value_amount, value_currency, valid_from,
+                   valid_until, issued_at)
+               values ($1, $2, 'anna', 10, 'EUR', to_timestamp($3 - 86400), to_timestamp($3 + 86400), now())""",
+            self.tenant_id,
+            code,
+            NOW_S,
+        )
+
+    def row(self, fence: str = "fence", at_s: float = NOW_S - 1, **push: Any) -> dict[str, Any]:
+        """A choice with one enter, one decision and one push."""
+        device_id = self.phone.device_id
+        decision_id = derived_id("decision", device_id, fence, at_s)
+        visit = derived_id("visit", fence, at_s)
+        decision = {
+            "decision_id": decision_id, "geofence_id": fence, "store_id": "store", "campaign_id": "campaign",
+            "trigger_kind": "enter", "visit_id": visit, "at_s": at_s, "reason": "sent", "deadline_s": NOW_S + 60,
+            "inputs": {}, "recorded_s": at_s, "received_s": NOW_S, "matched_s": NOW_S, "decided_s": NOW_S,
+        }  # fmt: skip
+        return {
+            "choice_id": derived_id("choice", device_id, fence, at_s),
+            "device_id": device_id,
+            "customer_id": "anna",
+            "transitions": [
+                {"geofence_id": fence, "kind": "enter", "at_s": at_s, "visit_id": visit, "confidence": 0.9, "cell": 1}
+            ],
+            "presences": [
+                {"geofence_id": fence, "phase": "inside", "visit_id": visit, "since_s": at_s, "dwelled_s": 0}
+            ],
+            "left": [],
+            "decisions": [decision],
+            "push": {
+                "push_id": derived_id("push", decision_id), "offer_id": derived_id("offer", decision_id),
+                "decision_id": decision_id, "store_id": "store", "geofence_id": fence, "campaign_id": "campaign",
+                "trigger_kind": "enter", "at_s": at_s, "voucher_code": "V1", "language": "de", "title": "t",
+                "body": "b", "data": {}, "hand_over_by_s": NOW_S + 40, "deadline_s": NOW_S + 60, "window_until_s": NOW_S + 1800,
+                "lease_s": 3, "caps": [], **push,
+            },
+        }  # fmt: skip
+
+    async def commit(self, row: dict[str, Any]) -> str | None:
+        return await self.committer.commit(self.phone, row, NOW_S)
+
+    async def counts(self) -> tuple[int, int, int]:
+        """Transitions, decisions, pushes."""
+        (found,) = await self.sql(
+            """select (select count(*) from transitions) t, (select count(*) from decisions) d,
+                      (select count(*) from pushes) p"""
+        )
+        return found["t"], found["d"], found["p"]
+
+    async def reasons(self) -> list[str]:
+        return [row["reason"] for row in await self.sql("select reason from decisions order by decided_at, reason")]

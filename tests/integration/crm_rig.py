@@ -1,0 +1,235 @@
+"""Phones, CRM and till over the real ASGI app, with real keys and a real database, for the tenants `test` and `other`."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from manager_rig import START_S, ManagerRig, Reply, circle, store_body
+
+from geo_service.customers.customer_routes import customer_endpoints
+from geo_service.customers.device_routes import device_endpoints
+from geo_service.database.database import Connection, Database, open_connection
+from geo_service.database.errors import DatabaseUnavailable, TransientConflict
+from geo_service.geofences.fence_routes import fence_endpoints
+from geo_service.geofences.store_routes import store_endpoints
+from geo_service.offers.campaign_routes import campaign_endpoints
+from geo_service.offers.candidate import SendPolicy
+from geo_service.offers.commit import Committer
+from geo_service.offers.decide import Decider
+from geo_service.offers.offer_routes import offer_endpoints
+from geo_service.presence.phone_loader import DatabasePhones
+from geo_service.presence.phones import Phones
+from geo_service.presence.ping_route import PingRoute, ping_endpoint
+from geo_service.presence.pings import Pings
+from geo_service.presence.policy import DEFAULT, AdmissionPolicy
+from geo_service.pushes.receipt_routes import receipt_endpoints
+from geo_service.routing.router import StraightRouter
+from geo_service.tenants.credential_lookup import StoredCredentials
+from geo_service.vouchers.voucher_routes import voucher_endpoints
+from geo_service.web.auth import Authenticator
+from geo_service.web.credentials import CredentialKind, new_credential, parse_credential
+from geo_service.web.problems import unavailable
+from geo_service.web.serving import web_app
+from geo_service.web.times import rfc3339
+
+SECRET = "the retailer's secret of forty characters"
+LAT, LNG = 48.13743, 11.57549
+IOS_TOKEN = "ab" * 32
+
+
+def tenant_and_hash(token: str) -> tuple[str, bytes] | None:
+    credential = parse_credential(token)
+    return (credential.tenant_id, credential.sha256) if credential is not None else None
+
+
+@dataclass
+class App:
+    """An installed app: its phone's credential."""
+
+    rig: "CrmRig"
+    device_id: str
+    token: str
+
+    async def __call__(self, method: str, address: str, body: object = None) -> Reply:
+        return await self.rig.call(self.token, method, address, body)
+
+    async def consent(self, *, location: bool = True, marketing_push: bool = True, profiling: bool = False) -> Reply:
+        purposes = {"location": location, "marketing_push": marketing_push, "profiling": profiling}
+        return await self("PUT", "/v1/devices/me/consents", {"purposes": purposes, "text_version": "1", "locale": "de"})
+
+    async def link(self, customer_id: str, **claims: Any) -> Reply:
+        token = jwt.encode({"sub": customer_id, **claims}, SECRET, algorithm="HS256")
+        return await self("PUT", "/v1/devices/me/customer", {"customer_token": token})
+
+    async def ping(self, lat: float, lng: float, **more: Any) -> Reply:
+        ping = {"recorded_at": rfc3339(self.rig.clock.now_s()), "lat": lat, "lng": lng, "accuracy_m": 8, **more}
+        return await self("POST", "/v1/pings", {"pings": [ping]})
+
+
+class CrmRig(ManagerRig):
+    """`call` takes a real credential; `keys` holds one of each kind for both tenants."""
+
+    def __init__(self, database: Database, database_dsn: str, tenant_id: str) -> None:
+        super().__init__(database, database_dsn, tenant_id)
+        self.dsn = database_dsn
+        self.keys: dict[tuple[str, str], str] = {}
+        self.handed_on: list[str] = []
+        self.start_process()
+
+    def start_process(self) -> None:
+        """All that a process holds in memory, as after a start."""
+        database, clock, router = self.database, self.clock, StraightRouter()
+        self.phones = Phones(DatabasePhones(database), tenant_and_hash)
+        decider = Decider(
+            database, Committer(database), self.live.tenant, router, clock, SendPolicy(),
+            lambda _, push_id: self.handed_on.append(str(push_id)),
+        )  # fmt: skip
+        pings = Pings(decider, clock, AdmissionPolicy(), DEFAULT)
+        self.app = web_app(
+            [
+                *device_endpoints(database, self.phones, self.live.tenant, pings),
+                *customer_endpoints(database, self.phones),
+                *voucher_endpoints(database),
+                *offer_endpoints(database, router),
+                *receipt_endpoints(database),
+                *store_endpoints(database, self._applied),
+                *fence_endpoints(database, self.live.tenant, self._applied),
+                *campaign_endpoints(database, self._applied),
+                ping_endpoint(PingRoute(self.phones, pings, self.live.tenant)),
+            ],
+            authenticate=Authenticator(StoredCredentials(database), clock),
+            clock=clock,
+            failures={
+                TransientConflict: lambda _: unavailable(1.0),
+                DatabaseUnavailable: lambda failure: unavailable(failure.retry_after_s),
+            },
+        )
+
+    async def set_up(self) -> None:
+        await super().set_up()
+        owner = await open_connection(self.dsn, role=None)
+        try:
+            async with owner.transaction():
+                for tenant, tenant_id in (("test", self.tenant_id), ("other", self.other_tenant_id)):
+                    await owner.execute("select set_config('geo.tenant', $1, true)", tenant_id)
+                    await owner.execute(
+                        "insert into tenant_secrets (tenant_id, customer_token_secret) values ($1, $2)",
+                        tenant_id,
+                        SECRET,
+                    )
+                    for name in ("publishable", "crm", "pos", "manager"):
+                        await self._add_key(owner, tenant, tenant_id, name)
+        finally:
+            await owner.close()
+
+    async def _add_key(self, owner: Connection, tenant: str, tenant_id: str, name: str) -> None:
+        kind: CredentialKind = "publishable" if name == "publishable" else "secret"
+        credential = new_credential(kind, tenant_id)
+        await owner.execute(
+            """insert into keys (tenant_id, key_id, kind, scopes, secret_hash, created_at)
+               values ($1, gen_random_uuid(), $2, $3, $4, now())""",
+            tenant_id,
+            kind,
+            [] if kind == "publishable" else [name],
+            credential.sha256,
+        )
+        self.keys[tenant, name] = credential.text
+
+    async def call(
+        self, credential: str, method: str, address: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> Reply:
+        more = {"authorization": f"Bearer {credential}", **(headers or {})}
+        reply = await self.ask(method, address, body, key=None, headers=more)
+        assert reply.status < 500, reply.body
+        return reply
+
+    async def crm(self, method: str, address: str, body: object = None, tenant: str = "test", **headers: str) -> Reply:
+        return await self.call(self.keys[tenant, "crm"], method, address, body, headers)
+
+    async def till(self, method: str, address: str, body: object = None, tenant: str = "test", **headers: str) -> Reply:
+        return await self.call(self.keys[tenant, "pos"], method, address, body, headers)
+
+    async def manager(self, method: str, address: str, body: object = None, tenant: str = "test") -> Reply:
+        reply = await self.call(self.keys[tenant, "manager"], method, address, body)
+        assert reply.status < 300, reply.body
+        return reply
+
+    async def register(self, tenant: str = "test", **changes: Any) -> Reply:
+        return await self.call(self.keys[tenant, "publishable"], "POST", "/v1/devices", device_body(**changes))
+
+    async def install(self, tenant: str = "test", **changes: Any) -> App:
+        """A phone that is registered, and nothing more."""
+        answer = (await self.register(tenant, **changes)).json
+        return App(self, answer["device_id"], answer["device_token"])
+
+    async def app_of(self, customer_id: str, tenant: str = "test", **changes: Any) -> App:
+        """A phone whose customer has agreed to location and marketing."""
+        app = await self.install(tenant, **changes)
+        assert (await app.link(customer_id)).status == 200
+        assert (await app.consent()).status == 200
+        return app
+
+    async def open_shop(self, tenant: str = "test") -> None:
+        """A store with a geofence, and a campaign that needs a voucher of 5 € or more."""
+        await self.manager("PUT", "/v1/stores/shop", store_body(opening_hours="24/7"), tenant)
+        await self.manager("PUT", "/v1/geofences/door", circle("shop"), tenant)
+        await self.manager("PUT", "/v1/campaigns/ten", campaign_body(), tenant)
+
+    async def issue(self, customer_id: str, tenant: str = "test", **changes: Any) -> str:
+        """The code of a voucher that is valid now."""
+        reply = await self.crm("POST", "/v1/vouchers", {"vouchers": [voucher_body(customer_id, **changes)]}, tenant)
+        assert reply.status == 201, reply.body
+        code: str = reply.json["vouchers"][0]["code"]
+        return code
+
+    async def walk_past(self, app: App) -> None:
+        """A walk into the geofence, towards the door."""
+        for step in range(3):
+            self.clock.advance_to(self.clock.now_s() + 5)
+            reply = await app.ping(LAT - 0.0008 + 0.00006 * step, LNG, speed_mps=1.3, heading_deg=0)
+            assert reply.json["accepted"] == 1, reply.json
+
+
+def device_body(**changes: Any) -> dict[str, Any]:
+    return {
+        "platform": "ios",
+        "push_token": IOS_TOKEN,
+        "push_environment": "production",
+        "app_version": "1.0",
+        "os_version": "18.4",
+        "locale": "de-DE",
+        "time_zone": "Europe/Berlin",
+        **changes,
+    }
+
+
+def voucher_body(customer_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "value": {"amount": "10.00", "currency": "EUR"},
+        "valid_from": rfc3339(START_S - 86_400),
+        "valid_until": rfc3339(START_S + 86_400),
+        **changes,
+    }
+
+
+def redeem_body(**changes: Any) -> dict[str, Any]:
+    basket = {"amount": "42.90", "currency": "EUR"}
+    return {"store_id": "shop", "basket": basket, "receipt_id": f"r-{time.monotonic_ns()}", **changes}
+
+
+def campaign_body(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "ten on the way",
+        "store_ids": ["shop"],
+        "trigger": {"on": "enter"},
+        "voucher": {"min_value": {"amount": "5.00", "currency": "EUR"}},
+        "messages": {
+            "de": {"title": "{voucher_value} bei {store_name}", "body": "{distance_m} m, {walk_minutes} Min."},
+            "en": {"title": "{voucher_value} at {store_name}", "body": "{distance_m} m, {walk_minutes} min"},
+        },
+        "offer": {"text": "Für alles.", "terms": ["Einer je Einkauf."], "terms_url": "https://example.com/terms"},
+        "status": "live",
+        **changes,
+    }

@@ -1,0 +1,228 @@
+"""What every `PushProvider` must do: the APNs and FCM senders against their stand-ins, and the fake."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pytest
+
+from geo_service.clock import SimulatedClock
+from geo_service.pushes.apns import ApnsConfig, ApnsProvider
+from geo_service.pushes.fcm import FcmConfig, FcmProvider
+from geo_service.pushes.provider import (
+    Accepted,
+    Push,
+    PushProvider,
+    Refused,
+    TokenDead,
+    Unavailable,
+    Uncertain,
+)
+from sdk_stub.stand_in.apns import ApnsStandIn
+from sdk_stub.stand_in.faults import Fault, FaultScript
+from sdk_stub.stand_in.fcm import FcmStandIn
+from sdk_stub.stand_in.identity import Identity
+from sdk_stub.stand_in.memory import RecordedProvider
+from sdk_stub.stand_in.received import PushLog
+
+ApnsConfigs: TypeAlias = Callable[..., ApnsConfig]
+FcmConfigs: TypeAlias = Callable[..., FcmConfig]
+MakePush: TypeAlias = Callable[..., Push]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A push provider with what lies behind it, and that provider's own words for the usual refusals."""
+
+    provider: PushProvider
+    log: PushLog
+    script: FaultScript
+    refusal: Fault
+    throttle: Fault
+    outage: Fault
+
+
+APNS_WORDS = (
+    Fault(status=400, reason="BadCollapseId"),
+    Fault(status=429, reason="TooManyRequests", retry_after="7"),
+    Fault(status=503, reason="ServiceUnavailable"),
+)
+FCM_WORDS = (
+    Fault(status=403, reason="SENDER_ID_MISMATCH"),
+    Fault(status=429, reason="QUOTA_EXCEEDED", retry_after="7"),
+    Fault(status=503, reason="UNAVAILABLE"),
+)
+
+
+@asynccontextmanager
+async def _apns_part(identity: Identity, clock: SimulatedClock, config: ApnsConfigs) -> AsyncIterator[Part]:
+    server = ApnsStandIn(identity, clock=clock)
+    await server.start()
+    provider = ApnsProvider(config(server.url), clock)
+    yield Part(provider, server.log, server.script, *APNS_WORDS)
+    await provider.close()
+    await server.close()
+
+
+@asynccontextmanager
+async def _fcm_part(identity: Identity, clock: SimulatedClock, config: FcmConfigs) -> AsyncIterator[Part]:
+    server = FcmStandIn(identity, clock=clock)
+    await server.start()
+    provider = FcmProvider(config(server.url, server.token_uri), clock)
+    yield Part(provider, server.log, server.script, *FCM_WORDS)
+    await provider.close()
+    await server.close()
+
+
+@asynccontextmanager
+async def _memory_part(clock: SimulatedClock) -> AsyncIterator[Part]:
+    provider = RecordedProvider(clock)
+    yield Part(provider, provider.log, provider.script, *APNS_WORDS)
+    await provider.close()
+
+
+@pytest.fixture(params=["apns", "fcm", "memory"])
+async def part(
+    request: pytest.FixtureRequest,
+    identity: Identity,
+    clock: SimulatedClock,
+    apns_config: ApnsConfigs,
+    fcm_config: FcmConfigs,
+) -> AsyncIterator[Part]:
+    """Each push provider in turn; the real ones against their stand-ins."""
+    parts = {
+        "apns": lambda: _apns_part(identity, clock, apns_config),
+        "fcm": lambda: _fcm_part(identity, clock, fcm_config),
+        "memory": lambda: _memory_part(clock),
+    }
+    async with parts[request.param]() as one:
+        yield one
+
+
+async def test_an_accepted_push_arrives_as_it_was(part: Part, make_push: MakePush) -> None:
+    push = make_push()
+    with part.log.subscribe(push.token) as delivered:
+        outcome = await part.provider.send(push, timeout_s=5)
+        arrived = await anext(delivered)
+    assert isinstance(outcome, Accepted)
+    assert (arrived.push_id, arrived.token, arrived.collapse_id) == (push.push_id, push.token, push.collapse_id)
+    assert (arrived.title, arrived.body, arrived.data) == (push.title, push.body, push.data)
+    assert arrived.expires_at_s == push.expires_at_s
+    assert (arrived.attempt, arrived.status) == (1, 200)
+
+
+async def test_a_dead_token_is_told_apart_from_everything_else(part: Part, make_push: MakePush) -> None:
+    push = make_push()
+    part.script.unregister(push.token, 1_700_000_000.0)
+    outcome = await part.provider.send(push, timeout_s=5)
+    assert isinstance(outcome, TokenDead)
+    assert outcome.dead_since_s in (1_700_000_000.0, None)  # FCM does not say when
+    part.script.register(push.token)
+    assert isinstance(await part.provider.send(make_push(), timeout_s=5), Accepted)
+
+
+async def test_a_refusal_is_final(part: Part, make_push: MakePush) -> None:
+    part.script.add(part.refusal)
+    assert await part.provider.send(make_push(), timeout_s=5) == Refused(part.refusal.reason, alert=True)
+    assert len(part.log.after(0)) == 1
+
+
+async def test_a_throttled_push_comes_back_with_its_waiting_time(part: Part, make_push: MakePush) -> None:
+    part.script.add(part.throttle)
+    outcome = await part.provider.send(make_push(), timeout_s=5)
+    assert outcome == Unavailable(part.throttle.reason, retry_after_s=7.0)
+    assert len(part.log.after(0)) == 1
+
+
+async def test_an_outage_is_tried_once_and_left_to_the_dispatcher(part: Part, make_push: MakePush) -> None:
+    part.script.add(part.outage)
+    outcome = await part.provider.send(make_push(), timeout_s=5)
+    assert isinstance(outcome, Unavailable)
+    assert outcome.reason == part.outage.reason
+    assert len(part.log.after(0)) == 1
+
+
+async def test_silence_ends_in_time_and_delays_nobody_else(part: Part, make_push: MakePush) -> None:
+    part.script.add(Fault(kind="silence", token="dead" * 8))
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    silent = asyncio.create_task(part.provider.send(make_push("dead" * 8), timeout_s=0.4))
+    others = await asyncio.gather(*(part.provider.send(make_push(), timeout_s=5) for _ in range(20)))
+    assert {type(outcome) for outcome in others} == {Accepted}
+    assert not silent.done()
+    assert await silent == Uncertain("no_answer")
+    assert 0.35 < loop.time() - started < 2
+    assert len(part.log.after(0, token="dead" * 8)) == 1
+
+
+async def test_a_push_on_a_broken_connection_is_uncertain_and_not_sent_again(part: Part, make_push: MakePush) -> None:
+    assert isinstance(await part.provider.send(make_push(), timeout_s=5), Accepted)
+    part.script.add(Fault(kind="drop"))
+    assert await part.provider.send(make_push(), timeout_s=5) == Uncertain("connection_lost")
+    assert [push.attempt for push in part.log.after(0)] == [1, 1]
+    assert isinstance(await part.provider.send(make_push(), timeout_s=5), Accepted)
+
+
+async def test_an_expired_push_is_never_sent(part: Part, make_push: MakePush, clock: SimulatedClock) -> None:
+    push = make_push()
+    clock.advance_to(push.expires_at_s)
+    assert await part.provider.send(push, timeout_s=5) == Refused("expired")
+    assert part.log.after(0) == []
+
+
+async def test_a_payload_that_is_too_large_is_never_sent(part: Part, make_push: MakePush) -> None:
+    outcome = await part.provider.send(make_push(body="ä" * 2100), timeout_s=5)
+    assert outcome == Refused("payload_too_large", alert=True)
+    assert part.log.after(0) == []
+
+
+async def test_two_hundred_at_once_arrive_once_each(part: Part, make_push: MakePush) -> None:
+    pushes = [make_push(f"{number:064x}") for number in range(200)]
+    outcomes = await asyncio.gather(*(part.provider.send(push, timeout_s=10) for push in pushes))
+    assert {type(outcome) for outcome in outcomes} == {Accepted}
+    arrived = part.log.after(0)
+    assert sorted(push.push_id for push in arrived) == sorted(push.push_id for push in pushes)
+    assert {push.attempt for push in arrived} == {1}
+
+
+async def test_a_repeated_push_has_the_same_collapse_id(part: Part, make_push: MakePush) -> None:
+    push = make_push()
+    for _ in range(2):
+        assert isinstance(await part.provider.send(push, timeout_s=5), Accepted)
+    assert [(one.collapse_id, one.attempt) for one in part.log.after(0)] == [
+        (push.collapse_id, 1),
+        (push.collapse_id, 2),
+    ]
+
+
+async def test_a_cancelled_send_hurts_nobody(part: Part, make_push: MakePush) -> None:
+    part.script.add(Fault(status=200, delay_s=0.2, times=21))
+    sends = [asyncio.create_task(part.provider.send(make_push(), timeout_s=5)) for _ in range(21)]
+    await part.log.wait_for_more(20, 5)
+    sends[10].cancel()
+    outcomes = await asyncio.gather(*sends, return_exceptions=True)
+    assert isinstance(outcomes.pop(10), asyncio.CancelledError)
+    assert {type(outcome) for outcome in outcomes} == {Accepted}
+    assert isinstance(await part.provider.send(make_push(), timeout_s=5), Accepted)
+    assert len(part.log.after(0)) == 22
+
+
+async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(part: Part, make_push: MakePush) -> None:
+    part.script.add(Fault(status=200, delay_s=0.2, times=5))
+    sends = [asyncio.create_task(part.provider.send(make_push(), timeout_s=5)) for _ in range(5)]
+    await part.log.wait_for_more(4, 5)
+    closing = asyncio.create_task(part.provider.close())
+    assert {type(outcome) for outcome in await asyncio.gather(*sends)} == {Accepted}
+    await closing
+    assert await part.provider.send(make_push(), timeout_s=5) == Unavailable("closed")
+    assert len(part.log.after(0)) == 5
+
+
+async def test_delivered_although_the_sender_heard_of_a_failure(part: Part, make_push: MakePush) -> None:
+    part.script.add(Fault(kind="drop", delivered=True))
+    with part.log.subscribe() as delivered:
+        push = make_push()
+        assert isinstance(await part.provider.send(push, timeout_s=5), Uncertain)
+        assert (await anext(delivered)).push_id == push.push_id

@@ -1,0 +1,191 @@
+"""Hand-over: claim, look again, send, record; and what a crash leaves to the sweeper."""
+
+import asyncio
+
+import pytest
+from choice_rig import NOW_S, ChoiceRig
+
+from geo_service.clock import SimulatedClock
+from geo_service.pushes.dispatch import Dispatcher
+from geo_service.pushes.provider import Accepted, Outcome, Push, Refused, TokenDead, Unavailable, Uncertain
+
+
+class Scripted:
+    """A provider that answers what it is told, and remembers what it was asked."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = list(outcomes)
+        self.asked: list[Push] = []
+
+    async def send(self, push: Push, *, timeout_s: float) -> Outcome:
+        self.asked.append(push)
+        return self.outcomes.pop(0)
+
+    async def close(self) -> None:
+        pass
+
+
+class Handing:
+    """A rig with a dispatcher and a clock."""
+
+    def __init__(self, rig: ChoiceRig, *outcomes: Outcome) -> None:
+        self.rig = rig
+        self.clock = SimulatedClock(NOW_S)
+        self.provider = Scripted(*outcomes)
+        self.dispatcher = Dispatcher(rig.database, {"ios": self.provider}, self.clock, 5.0)
+
+    async def push(self) -> None:
+        row = self.rig.row()
+        assert await self.rig.commit(row) == "sent"
+        self.dispatcher.hand_on(self.rig.tenant_id, row["push"]["push_id"])
+        await self.dispatcher.drain()
+
+    async def sweep(self, at_s: float) -> int:
+        self.clock.advance_to(at_s)
+        found = await self.dispatcher.sweep()
+        await self.dispatcher.drain()
+        return found
+
+    async def state(self) -> tuple[str, str | None, str]:
+        """The push's state and reason, and the decision's reason."""
+        (row,) = await self.rig.sql(
+            """select p.state, p.reason, d.reason as decided
+                 from pushes p join decisions d using (tenant_id, decision_id)"""
+        )
+        return row["state"], row["reason"], row["decided"]
+
+
+async def test_a_push_is_handed_over_once_and_its_stages_are_stamped(rig: ChoiceRig) -> None:
+    handing = Handing(rig, Accepted("apns-1"))
+    await handing.push()
+    assert await handing.state() == ("accepted", None, "sent")
+    (asked,) = handing.provider.asked
+    assert asked.collapse_id == asked.push_id
+    assert asked.expires_at_s == NOW_S + 60
+    (push,) = await rig.sql("select attempts, handed_over_at, accepted_at, provider_ref from pushes")
+    assert push["attempts"] == 1
+    assert push["handed_over_at"].timestamp() == push["accepted_at"].timestamp() == NOW_S
+    assert await handing.sweep(NOW_S + 100) == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "reason"),
+    [
+        (Refused("BadTopic"), "refused", "provider_refused"),
+        (TokenDead("Unregistered"), "refused", "no_push_token"),
+        (Uncertain("time-out"), "unknown", "outcome_unknown"),
+    ],
+)
+async def test_an_outcome_that_ends_it_becomes_the_reason(
+    rig: ChoiceRig, outcome: Outcome, state: str, reason: str
+) -> None:
+    handing = Handing(rig, outcome)
+    await handing.push()
+    assert await handing.state() == (state, reason, reason)
+    assert await handing.sweep(NOW_S + 30) == 0
+    assert len(handing.provider.asked) == 1
+
+
+async def test_what_was_surely_not_processed_is_tried_again_with_the_same_id(rig: ChoiceRig) -> None:
+    handing = Handing(rig, Unavailable("503"), Unavailable("503", 2.0), Accepted("x"))
+    await handing.push()
+    assert await handing.sweep(NOW_S + 0.4) == 0
+    assert await handing.sweep(NOW_S + 0.6) == 1
+    assert await handing.sweep(NOW_S + 2.0) == 0
+    assert await handing.sweep(NOW_S + 3.0) == 1
+    assert await handing.state() == ("accepted", None, "sent")
+    assert len({push.push_id for push in handing.provider.asked}) == 1
+
+
+async def test_a_provider_that_stays_away_ends_as_provider_down_at_the_deadline(rig: ChoiceRig) -> None:
+    handing = Handing(rig, *[Unavailable("503", 600.0)] * 3)
+    await handing.push()
+    assert await handing.sweep(NOW_S + 39) == 0
+    assert await handing.sweep(NOW_S + 41) == 1
+    assert await handing.state() == ("expired", "provider_down", "provider_down")
+    (voucher,) = await rig.sql("select held_by from vouchers")
+    assert voucher["held_by"] is None, "the voucher must be free for another push"
+
+
+async def test_a_crash_between_commit_and_hand_over_is_made_good_in_time(rig: ChoiceRig) -> None:
+    assert await rig.commit(rig.row()) == "sent"
+    handing = Handing(rig, Accepted("x"))
+    assert await handing.sweep(NOW_S + 2) == 0, "the first lease still runs"
+    assert await handing.sweep(NOW_S + 4) == 1
+    assert await handing.state() == ("accepted", None, "sent")
+
+
+async def test_a_crash_that_lasts_past_the_deadline_expires_with_its_reason(rig: ChoiceRig) -> None:
+    assert await rig.commit(rig.row()) == "sent"
+    handing = Handing(rig)
+    assert await handing.sweep(NOW_S + 41) == 1
+    assert await handing.state() == ("expired", "expired", "expired")
+    assert not handing.provider.asked
+
+
+async def test_a_crash_in_the_middle_of_a_hand_over_is_tried_again_or_unknown(rig: ChoiceRig) -> None:
+    row = rig.row()
+    assert await rig.commit(row) == "sent"
+    handing = Handing(rig, Accepted("x"))
+    claimed = await handing.dispatcher._claim(rig.tenant_id, [row["push"]["push_id"]])
+    assert claimed[0] is not None
+    assert claimed[0]["verdict"] == "send"
+    assert await handing.sweep(NOW_S + 41) == 1
+    assert await handing.state() == ("unknown", "outcome_unknown", "outcome_unknown")
+
+
+LOOKED_AGAIN = {
+    "voucher_redeemed": "update vouchers set state = 'redeemed', redeemed_at = now()",
+    "voucher_expired": "update vouchers set valid_until = to_timestamp(1779999999)",
+    "withdrawn": "update devices set consent_marketing_push = false",
+    "no_push_token": "update devices set push_token = null",
+}
+
+
+@pytest.mark.parametrize("reason", LOOKED_AGAIN)
+async def test_it_looks_again_just_before_the_hand_over(rig: ChoiceRig, reason: str) -> None:
+    row = rig.row()
+    assert await rig.commit(row) == "sent"
+    await rig.sql(LOOKED_AGAIN[reason])
+    handing = Handing(rig)
+    handing.dispatcher.hand_on(rig.tenant_id, row["push"]["push_id"])
+    await handing.dispatcher.drain()
+    assert (await handing.state())[1:] == (reason, reason)
+    assert not handing.provider.asked
+
+
+async def test_a_dead_token_is_dropped_only_if_it_is_still_the_one_that_failed(rig: ChoiceRig) -> None:
+    handing = Handing(rig, TokenDead("Unregistered", NOW_S + 10**9))
+
+    async def change_token_meanwhile(push: Push, *, timeout_s: float) -> Outcome:
+        await rig.sql("update devices set push_token = 'new'")
+        return TokenDead("Unregistered")
+
+    handing.provider.send = change_token_meanwhile  # type: ignore[method-assign]  # a race, played
+    await handing.push()
+    (device,) = await rig.sql("select push_token from devices")
+    assert device["push_token"] == "new"
+
+
+@pytest.mark.parametrize(("registered_later", "kept"), [(True, True), (False, False)])
+async def test_a_token_registered_after_the_time_the_provider_names_stays(
+    rig: ChoiceRig, registered_later: bool, kept: bool
+) -> None:
+    await rig.sql("update devices set push_token_at = to_timestamp($1)", NOW_S - (0 if registered_later else 100))
+    handing = Handing(rig, TokenDead("Unregistered", NOW_S - 50))
+    await handing.push()
+    (device,) = await rig.sql("select push_token from devices")
+    assert (device["push_token"] is not None) == kept
+
+
+async def test_two_sweepers_never_take_the_same_push(rig: ChoiceRig) -> None:
+    for number in range(6):
+        await rig.add_voucher(f"W{number}")
+        assert await rig.commit(rig.row(f"f{number}", voucher_code=f"W{number}")) == "sent"
+    one, other = Handing(rig, *[Accepted("x")] * 6), Handing(rig, *[Accepted("x")] * 6)
+    for handing in (one, other):
+        handing.clock.advance_to(NOW_S + 5)
+    await asyncio.gather(one.dispatcher.sweep(), other.dispatcher.sweep())
+    await asyncio.gather(one.dispatcher.drain(), other.dispatcher.drain())
+    asked = [push.push_id for handing in (one, other) for push in handing.provider.asked]
+    assert len(asked) == len(set(asked)) == 6

@@ -1,0 +1,205 @@
+"""Areas: inside or outside, against exact rational arithmetic; boxes, radii and square metres."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import shapely
+from fence_strategies import area, examples, floats, oracle_distance_m, points_at, polar_caps, stars
+from geographiclib.geodesic import Geodesic
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_service.geofences.geometry import Area
+from geo_service.geofences.polygon import Ring, planar
+
+# Degrees: a point nearer to an edge than this may be told inside or outside (0.2 mm; promised is 1 cm).
+_CLOSE = 2e-9
+
+
+def _outside_by_rational_arithmetic(shape: Area, lat: float, lng: float) -> tuple[bool, bool]:
+    """(inside, so close to an edge that both answers are right), without any rounding.
+
+    Even-odd along the parallel to the west, where the service counts along the meridian to the north; for a ring round
+    a pole the number of turns round the point decides, and it does so in three copies of the plane.
+    """
+    inside, close = False, False
+    for ring in shape.rings():
+        for turn in (-360, 0, 360):
+            odd, touches = _even_odd(ring, Fraction(lat), Fraction(lng) + turn)
+            close |= touches
+            inside ^= odd
+    return inside, close
+
+
+def _even_odd(ring: Ring, lat: Fraction, lng: Fraction) -> tuple[bool, bool]:
+    corners = [(Fraction(x), Fraction(y)) for x, y in zip(ring.lngs, ring.lats, strict=True)]
+    if ring.pole:
+        # Closed along the pole, 360° wide, so that a copy of the point is in it once.
+        pole = Fraction(90 if ring.pole == "north" else -90)
+        (first_x, _), (last_x, _) = corners[0], corners[-1]
+        corners = [*corners, (last_x, pole), (first_x, pole), corners[0]]
+    odd = touches = False
+    seams = {len(corners) - 4, len(corners) - 3, len(corners) - 2} if ring.pole else set()
+    for i, ((x1, y1), (x2, y2)) in enumerate(pairwise(corners)):
+        dx, dy = x2 - x1, y2 - y1
+        length = dx * dx + dy * dy
+        share = (
+            min(Fraction(1), max(Fraction(0), ((lng - x1) * dx + (lat - y1) * dy) / length)) if length else Fraction(0)
+        )
+        gap = (lng - x1 - share * dx) ** 2 + (lat - y1 - share * dy) ** 2
+        if gap < Fraction(_CLOSE) ** 2 and i not in seams:
+            touches = True
+        if (y1 > lat) != (y2 > lat) and x1 + (lat - y1) * dx / dy < lng:
+            odd = not odd
+    return odd, touches
+
+
+@examples(500)
+@given(st.data(), st.one_of(stars(), polar_caps()))
+def test_inside_is_what_exact_arithmetic_says(data: st.DataObject, shape: Area) -> None:
+    lat, lng = data.draw(points_at(shape))
+    inside, close = _outside_by_rational_arithmetic(shape, lat, lng)
+    if abs(lat) == 90 or (abs(lng) == 180 and any(ring.pole for ring in shape.rings())):
+        return
+    answer = shape.contains(lat, lng)
+    assert close or answer is inside
+    assert bool(shape.contains_many(np.array([lat]), np.array([lng]))[0]) is answer
+
+
+@examples(200)
+@given(stars(), st.integers(0, 1000), st.sampled_from([0.0, 0.25, 0.5]))
+def test_the_boundary_is_inside(shape: Area, which: int, share: float) -> None:
+    rings = list(shape.rings())
+    ring = rings[which % len(rings)]
+    i = which % (len(ring.lngs) - 1)
+    lat = ring.lats[i] + share * (ring.lats[i + 1] - ring.lats[i])
+    lng = ring.lngs[i] + share * (ring.lngs[i + 1] - ring.lngs[i])
+    # A corner is exactly on the boundary; a point between two is, to rounding, which counts only on steep edges.
+    steep = abs(ring.lngs[i + 1] - ring.lngs[i]) < 1e-5 * abs(ring.lats[i + 1] - ring.lats[i])
+    if (share == 0 or not steep) and abs(lng) <= 180:
+        assert shape.contains(lat, lng)
+
+
+@examples(60)
+@given(stars(smallest=1, most_corners=200), st.integers(0, 2**32 - 1))
+def test_many_points_are_answered_like_single_ones_and_like_geos(shape: Area, seed: int) -> None:
+    south, west, north, east = shape._extent
+    rng = np.random.default_rng(seed)
+    lats = np.clip(rng.uniform(south - (north - south) / 4, north + (north - south) / 4, 200), -90, 90)
+    lngs = rng.uniform(west - (east - west) / 4, east + (east - west) / 4, 200)
+    wrapped = np.where(lngs > 180, lngs - 360, np.where(lngs < -180, lngs + 360, lngs))
+    many = shape.contains_many(lats, wrapped)
+    assert many.tolist() == [shape.contains(lat, lng) for lat, lng in zip(lats.tolist(), wrapped.tolist(), strict=True)]
+    geometry = planar(shape.parts)
+    expected = shapely.intersects_xy(geometry, lngs, lats)
+    clear = shapely.distance(shapely.boundary(geometry), shapely.points(lngs, lats)) > 1e-8
+    assert (many == expected)[clear].all()
+
+
+@examples(200)
+@given(st.data(), st.one_of(stars(), polar_caps()))
+def test_boxes_and_bounding_circles_hold_the_shape(data: st.DataObject, shape: Area) -> None:
+    lat, lng = data.draw(points_at(shape))
+    if not shape.contains(lat, lng):
+        return
+    south, west, north, east = shape.bounds
+    assert south <= lat <= north
+    assert (west <= lng <= east) if west <= east else (lng >= west or lng <= east)
+    assert oracle_distance_m(*shape.centre, lat, lng) <= shape.bounding_radius_m
+
+
+@examples(100)
+@given(stars(largest=4))
+def test_square_metres_are_those_of_the_geodesic_polygon(shape: Area) -> None:
+    """Within 10 km the difference between a geodesic and a straight line in lng/lat does not count."""
+    total_m2 = 0.0
+    for part in shape.parts:
+        for i, ring in enumerate(part):
+            polygon = Geodesic.WGS84.Polygon()
+            for lng, lat in zip(ring.lngs[:-1], ring.lats[:-1], strict=True):
+                polygon.AddPoint(lat, lng)
+            _, _, area_m2 = polygon.Compute()
+            total_m2 += abs(area_m2) * (1 if i == 0 else -1)
+    assert shape.area_m2 == pytest.approx(total_m2, rel=1e-3, abs=0.01)
+
+
+def test_square_metres_of_whole_zones() -> None:
+    globe_m2 = 510_065_621_724_089
+    belt = [(-180.0, 10.0), (-60.0, 10.0), (60.0, 10.0), (-180.0, 10.0)]
+    cap = area([[belt]])
+    assert [ring.pole for ring in cap.rings()] == ["north"]
+    south = area([[[(lng, -lat) for lng, lat in belt]]])
+    assert cap.area_m2 == pytest.approx(south.area_m2, rel=1e-12)
+    quarter = area([[[(0.0, 0.0), (90.0, 0.0), (90.0, 90.0), (0.0, 90.0), (0.0, 0.0)]]])
+    assert quarter.area_m2 == pytest.approx(globe_m2 / 8, rel=1e-9)
+    # The zone from the equator to 10° and the cap north of it are a hemisphere.
+    zone = area([[[(0.0, 0.0), (90.0, 0.0), (90.0, 10.0), (0.0, 10.0), (0.0, 0.0)]]])
+    assert 4 * zone.area_m2 + cap.area_m2 == pytest.approx(globe_m2 / 2, rel=1e-9)
+
+
+def test_poles_are_inside_whatever_the_longitude() -> None:
+    cap = area([[[(0.0, 80.0), (120.0, 80.0), (-120.0, 80.0), (0.0, 80.0)]]])
+    annulus = area(
+        [
+            [
+                [(0.0, -70.0), (120.0, -70.0), (-120.0, -70.0), (0.0, -70.0)],
+                [(0.0, -80.0), (120.0, -80.0), (-120.0, -80.0), (0.0, -80.0)],
+            ]
+        ]
+    )
+    wedge = area([[[(0.0, 80.0), (90.0, 80.0), (90.0, 90.0), (0.0, 90.0), (0.0, 80.0)]]])
+    for lng in (-180.0, -179.99, -60.0, 0.0, 59.9, 180.0):
+        assert cap.contains(90.0, lng)
+        assert cap.contains(85.0, lng)
+        assert not cap.contains(79.0, lng)
+        assert not cap.contains(-90.0, lng)
+        assert not annulus.contains(-90.0, lng)
+        assert not annulus.contains(-85.0, lng)
+        assert annulus.contains(-75.0, lng)
+        assert not annulus.contains(90.0, lng)
+        assert wedge.contains(90.0, lng)
+    assert cap.bounds == (80.0, -180.0, 90.0, 180.0)
+    assert annulus.signed_distance_m(-75.0, 10.0) > 500_000
+    assert wedge.contains(89.0, 45.0)
+    assert not wedge.contains(89.0, -45.0)
+
+
+def test_both_sides_of_the_antimeridian_are_one_place() -> None:
+    fiji = area([[[(179.0, -17.0), (-179.0, -17.0), (-179.0, -16.0), (179.0, -16.0), (179.0, -17.0)]]])
+    assert fiji.bounds == (-17.0, 179.0, -16.0, -179.0)
+    assert fiji.centre == (-16.5, 180.0)
+    for lng in (179.5, 180.0, -180.0, -179.5, 179.0, -179.0):
+        assert fiji.contains(-16.5, lng)
+    assert not fiji.contains(-16.5, 0.0)
+    assert not fiji.contains(-16.5, 178.99)
+    west = area([[[(179.0, 0.0), (180.0, 0.0), (180.0, 1.0), (179.0, 1.0), (179.0, 0.0)]]])
+    assert west.contains(0.5, -180.0)
+    assert west.contains(0.5, 180.0)
+    assert not west.contains(0.5, -179.999)
+
+
+def test_parts_on_different_turns_of_the_globe_do_not_hide_each_other() -> None:
+    crossing = [(179.0, 0.0), (-178.5, 0.0), (-178.5, 1.0), (179.0, 1.0), (179.0, 0.0)]
+    beside = [(-179.0, 5.0), (-170.0, 5.0), (-170.0, 6.0), (-179.0, 6.0), (-179.0, 5.0)]
+    far = [(-60.0, 0.0), (100.0, 0.0), (100.0, 1.0), (-60.0, 1.0), (-60.0, 0.0)]
+    for polygons in ([[crossing], [beside]], [[beside], [crossing]], [[far], [crossing], [beside]]):
+        shape = area(polygons)
+        for lat, lng in ((0.5, -178.7), (0.5, 179.5), (0.5, 180.0), (5.5, -178.9), (5.5, -170.0)):
+            assert shape.contains(lat, lng)
+            assert shape.contains_many(np.array([lat]), np.array([lng])).tolist() == [True]
+        assert not shape.contains(5.5, 179.0)
+    assert area([[crossing], [beside]]).bounds == (0.0, 179.0, 6.0, -170.0)
+    assert area([[crossing], [beside]]).bounding_radius_m < 750_000
+
+
+@examples(100)
+@given(stars(), floats(1, 1e4))
+def test_points_along_the_boundary_leave_no_gap(shape: Area, share: float) -> None:
+    spacing_m = shape.bounding_radius_m / min(share, 200)
+    lats, lngs = shape.boundary_points(spacing_m)
+    for ring in shape.rings():
+        for lng, lat in zip(ring.lngs, ring.lats, strict=True):
+            assert ((lats == lat) & (lngs == lng)).any()
+    assert len(lats) >= shape.vertices

@@ -1,0 +1,86 @@
+"""What the owner reads."""
+
+import io
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from sdk_stub.display import notification_lines, offer_lines, panel
+from sdk_stub.tray import Notification
+from sdk_stub.wire import Coupon, Money, Offer, OfferStore, Route
+
+NOW_S = 1_780_000_000.0
+BERLIN = ZoneInfo("Europe/Berlin")
+EXPIRES = "2026-05-28T20:28:40.000Z"
+OFFER = Offer(
+    offer_id="o",
+    state="open",
+    title="10 € for you at Müller",
+    body="Today only",
+    store=OfferStore(store_id="s", name="Müller", lat=50.0, lng=8.0),
+    coupon=Coupon(
+        code="ABCD-EFGH",
+        value=Money(amount="10.00", currency="EUR"),
+        valid_until="2026-06-01T22:00:00Z",
+        terms=("from 30 €", "not with other coupons"),
+    ),
+    route=Route(distance_m=87.4, minutes=1, map_url="https://maps.example/s", steps=("left", "straight on")),
+    expires_at=EXPIRES,
+)
+
+
+def notification(**data: str) -> Notification:
+    return Notification(push_id="p", tag="t", title="10 € for you", body="90 m ahead", data=data, arrived_at_s=NOW_S)
+
+
+def test_the_lock_screen() -> None:
+    shown = notification(walk_m="90", walk_minutes="1", map_url="https://maps.example/s", expires_at=EXPIRES)
+    assert notification_lines(shown, now_s=NOW_S, zone=BERLIN) == [
+        "10 € for you",
+        "90 m ahead",
+        "90 m on foot, 1 min",
+        "https://maps.example/s",
+        "Valid until 22:28:40 (2 min left)",
+    ]
+    assert notification_lines(shown, now_s=NOW_S + 60, zone=BERLIN)[-1] == "Valid until 22:28:40 (60 s left)"
+    assert notification_lines(shown, now_s=NOW_S + 120, zone=BERLIN)[-1] == "Expired"
+
+
+def test_a_push_without_extras_shows_no_empty_lines() -> None:
+    assert notification_lines(notification(), now_s=NOW_S) == ["10 € for you", "90 m ahead"]
+
+
+def test_the_opened_offer() -> None:
+    assert offer_lines(OFFER, now_s=NOW_S, zone=BERLIN) == [
+        "10 € for you at Müller",
+        "Today only",
+        "At Müller",
+        "Coupon ABCD-EFGH: 10.00 EUR",
+        "from 30 €",
+        "not with other coupons",
+        "Coupon valid until 2026-06-02 00:00",
+        "87 m on foot, 1 min",
+        "https://maps.example/s",
+        "1. left",
+        "2. straight on",
+        "Valid until 22:28:40 (2 min left)",
+    ]
+
+
+def test_an_offer_that_is_gone_says_so() -> None:
+    gone = Offer(offer_id="o", state="redeemed", title="T", body="", coupon=Coupon(code="C", value=Money(percent="20")))
+    assert offer_lines(gone, now_s=NOW_S) == ["T", "This offer is redeemed.", "Coupon C: 20 %"]
+
+
+@given(st.text())
+def test_text_from_outside_gives_the_terminal_no_orders(text: str) -> None:
+    shown = Notification(
+        push_id="p", tag="t", title=text, body=f"[red]{text}[/]", data={"map_url": text}, arrived_at_s=0
+    )
+    lines = notification_lines(shown, now_s=NOW_S)
+    assert all(line.isprintable() for line in lines)
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(panel(lines, title="[/]"))
+    assert "[red]" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO

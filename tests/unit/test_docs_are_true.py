@@ -1,0 +1,39 @@
+"""Docs that are generated, or that list things of the code, hold what the code says."""
+
+import json
+import runpy
+from pathlib import Path
+
+from geo_service.offers.reasons import MEANINGS
+from geo_service.settings import SETTINGS, settings_page
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_settings_page_is_the_generated_one() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_page(), "run: .venv/bin/geo-service settings > docs/settings.md"
+
+
+def test_every_setting_is_named_in_the_page() -> None:
+    page = settings_page()
+    assert all(f"`{setting.name}`" in page for setting in SETTINGS)
+
+
+def test_every_reason_is_in_the_glossary_with_its_meaning() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for reason, meaning in MEANINGS.items():
+        assert f"| `{reason}` | {meaning} |" in glossary
+
+
+def test_every_module_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {word.strip("`") for word in text.split("`")[1::2] if word.endswith((".py", ".sql")) and "/" in word}
+    assert named
+    missing = [name for name in named if not (ROOT / "geo_service" / name).is_file()]
+    assert missing == []
+
+
+def test_the_demo_town_is_the_one_its_script_makes() -> None:
+    made = runpy.run_path(str(ROOT / "fixtures" / "make_town.py"))["town"]()
+    assert json.loads((ROOT / "fixtures" / "town.json").read_text(encoding="utf-8")) == made

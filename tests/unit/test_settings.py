@@ -1,0 +1,54 @@
+"""Settings: one list; what is unknown or wrong stops the start and says what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from geo_service.settings import SETTINGS, Settings, SettingsError, read_settings
+
+
+def told(environment: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environment)
+    return str(caught.value)
+
+
+def test_nothing_set_is_a_working_service() -> None:
+    assert read_settings({}) == Settings()
+
+
+def test_defaults_of_the_list_and_of_the_struct_are_the_same() -> None:
+    defaults = Settings()
+    assert all(getattr(defaults, setting.attribute) == setting.default for setting in SETTINGS)
+
+
+def test_other_peoples_variables_and_empty_ones_are_left_alone() -> None:
+    assert read_settings({"PATH": "/bin", "GEOGRAPHY": "x", "GEO_FCM_URL": "", "GEO_REAL_DATA": "x"}) == Settings()
+
+
+def test_an_unknown_name_is_told_with_the_nearest_known_one() -> None:
+    assert "did you mean GEO_DATABASE_URL?" in told({"GEO_DATABSE_URL": "postgresql://x"})
+
+
+def test_all_problems_are_told_at_once() -> None:
+    text = told({"GEO_DATABASE_POOL_SIZE": "many", "GEO_APNS_URL": "http://x", "GEO_CLOCK": "yesterday"})
+    assert len(text.splitlines()) == 3
+
+
+def test_a_secret_is_not_repeated_in_the_message() -> None:
+    assert "hunter2" not in told({"GEO_DATABASE_URL": "mysql://root:hunter2@db"})
+    assert "hunter2" not in repr(Settings(database_url="postgresql://root:hunter2@db"))
+
+
+def test_half_a_configuration_of_apns_is_told(tmp_path: Path) -> None:
+    key = tmp_path / "key.p8"
+    key.write_text("x")
+    text = told({"GEO_APNS_KEY_FILE": str(key), "GEO_APNS_TOPIC": "app"})
+    assert "GEO_APNS_KEY_ID" in text
+    assert "GEO_APNS_TEAM_ID" in text
+
+
+def test_the_simulated_clock_needs_a_time_with_offset() -> None:
+    assert read_settings({"GEO_CLOCK": "simulated:1970-01-01T00:01:00Z"}).simulated_clock_start_s == 60
+    assert read_settings({"GEO_CLOCK": "system"}).simulated_clock_start_s is None
+    assert "RFC 3339" in told({"GEO_CLOCK": "simulated:2026-05-04T10:00:00"})
