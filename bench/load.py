@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -40,8 +41,8 @@ class _Connection(asyncio.Protocol):
         self.due_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports do not inherit from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes, due_s: float) -> None:
         assert self._transport is not None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
+import psutil
 
 from bench.load import LoadResult, request_bytes, run_load
 from bench.seed import Seeded, seed
@@ -31,13 +32,20 @@ TRANSITIONS = 0.01
 STEP_S = 1.0
 
 
-class PingFigures(msgspec.Struct, frozen=True):
-    """What one run found; per second, milliseconds, bytes."""
+class Throughput(msgspec.Struct, frozen=True):
+    """Requests per second, and per second of the server's own processor time: the second one holds on a busy machine."""
 
-    bare_singles_per_s: float
-    singles_per_s: float
-    bare_batches_per_s: float
-    batches_per_s: float
+    per_s: float
+    per_cpu_s: float
+
+
+class PingFigures(msgspec.Struct, frozen=True):
+    """What one run found; requests and milliseconds."""
+
+    bare_singles: Throughput
+    singles: Throughput
+    bare_batches: Throughput
+    batches: Throughput
     handed_over: int
     hand_over_p50_ms: float
     hand_over_p99_ms: float
@@ -49,8 +57,8 @@ class PingFigures(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def _process(
     arguments: list[str], environment: dict[str, str], ready: Callable[[str], int | None]
-) -> AsyncIterator[int]:
-    """A server on a core of its own (the first), where there are two; gives its port."""
+) -> AsyncIterator[tuple[int, psutil.Process]]:
+    """A server on a core of its own (the first), where there are two; gives its port and process."""
     process = await asyncio.create_subprocess_exec(
         *arguments, env={**os.environ, **environment}, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
@@ -65,7 +73,7 @@ async def _process(
         port = ready(line)
     reading = asyncio.create_task(process.stderr.read())
     try:
-        yield port
+        yield port, psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         await process.wait()
@@ -169,7 +177,8 @@ async def _measure(seeded: Seeded, push_settings: dict[str, str], duration_s: fl
     geo_service = str(Path(sys.executable).with_name("geo-service"))
     bare_port = 18_099
 
-    async def closed(port: int, batch: int, what: str) -> float:
+    async def closed(server: tuple[int, psutil.Process], batch: int, what: str) -> Throughput:
+        port, process = server
         # A bare server takes anything; the service must see each phone's time go forward.
         requests = Traffic(seeded, batch, 0.0)
         warm = _all_good(await run_load(port, requests, connections=CONNECTIONS, duration_s=1.5), what)
@@ -177,20 +186,24 @@ async def _measure(seeded: Seeded, push_settings: dict[str, str], duration_s: fl
         if what.startswith("bare"):
             source = _prepared(requests, min(count, 20_000))
         else:
-            source = iter([requests() for _ in range(min(count * 2, 60_000 if batch == 1 else 6_000))]).__next__
-        return _all_good(await run_load(port, source, connections=CONNECTIONS, duration_s=duration_s), what).per_s
+            source = requests
+        before_s = sum(process.cpu_times()[:2])
+        result = _all_good(await run_load(port, source, connections=CONNECTIONS, duration_s=duration_s), what)
+        cpu_s = sum(process.cpu_times()[:2]) - before_s
+        return Throughput(result.per_s, len(result.latencies_s) / cpu_s)
 
     async with _process(
         [sys.executable, "-m", "bench.bare_server", str(bare_port)],
         {},
         lambda line: bare_port if "ready" in line else None,
-    ) as port:
-        bare_singles = await closed(port, 1, "bare singles")
-        bare_batches = await closed(port, BATCH, "bare batches")
-    async with _process([geo_service, "serve", "--port", "0"], settings, _service_port) as port:
-        singles = await closed(port, 1, "singles")
-        batches = await closed(port, BATCH, "batches")
-        half = singles / 2
+    ) as server:
+        bare_singles = await closed(server, 1, "bare singles")
+        bare_batches = await closed(server, BATCH, "bare batches")
+    async with _process([geo_service, "serve", "--port", "0"], settings, _service_port) as server:
+        port = server[0]
+        singles = await closed(server, 1, "singles")
+        batches = await closed(server, BATCH, "batches")
+        half = singles.per_s / 2
         traffic = Traffic(seeded, 1, TRANSITIONS)
         load = await run_load(port, traffic, connections=CONNECTIONS * 2, duration_s=duration_s * 2, rate_per_s=half)
         _all_good(load, "half load")

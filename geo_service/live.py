@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 from geo_service.database.database import Database
 from geo_service.database.feed import Change
 from geo_service.geofences.loading import load_fences, load_stores
+from geo_service.geofences.neighbourhood import Neighbourhoods
 from geo_service.geofences.registry import Fence, FenceRegistry
 from geo_service.geofences.stores import Store
 from geo_service.offers.book import CampaignBook
@@ -25,6 +26,7 @@ class LiveTenant:
 
     def __init__(self) -> None:
         self.registry = FenceRegistry()
+        self.neighbourhoods = Neighbourhoods(self.registry)
         self.book = CampaignBook()
         # Read and take over without another reload in between, or an older reading could win.
         self.reloading = asyncio.Lock()

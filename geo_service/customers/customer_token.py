@@ -5,7 +5,6 @@ registered public key. `exp`, `nbf` and `iat` are honoured when they are there, 
 is demanded, so give tokens an `exp` of some minutes. Other claims are not looked at.
 """
 
-import math
 import re
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -21,6 +20,8 @@ from geo_service.web.wire import NAME_PATTERN
 
 LEEWAY_S = 60.0
 LEAST_RSA_BITS = 2048
+# In seconds the year 33658, in milliseconds 2001.
+_MOST_SECONDS = 10**12
 _CUSTOMER_ID = re.compile(NAME_PATTERN)
 # What PyJWT would check against the machine's clock, or refuse although nobody asked.
 _SIGNATURE_ONLY: Options = {
@@ -88,11 +89,11 @@ def customer_id_of(token: str, keys: TokenKeys, now_s: float) -> str | BadToken:
     if isinstance(claims, BadToken):
         return claims
     for name in ("exp", "nbf", "iat"):
-        value = claims.get(name)
-        if value is None and name not in claims:
+        if name not in claims:
             continue
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            return BadToken(f"its {name} is not a number of seconds since 1970")
+        value = claims[name]
+        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _MOST_SECONDS:
+            return BadToken(f"its {name} is not a number of seconds since 1970 (milliseconds are a usual slip)")
         if name == "exp" and now_s >= value + LEEWAY_S:
             return BadToken(f"it has expired (it is {rfc3339(now_s)} here); sign a new one")
         if name != "exp" and now_s < value - LEEWAY_S:

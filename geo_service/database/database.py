@@ -141,7 +141,7 @@ def border() -> Iterator[None]:
     """Turns asyncpg's errors into those of `geo_service.database.errors`; others pass."""
     try:
         yield
-    except ASYNCPG_ERRORS as error:
+    except Exception as error:
         known = meaning(error)
         if known is None:
             raise

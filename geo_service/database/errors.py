@@ -5,7 +5,10 @@ An error that is not listed here (a violated constraint, a syntax error) keeps i
 to what the caller asked or a bug.
 """
 
+import traceback
+
 import asyncpg
+from asyncpg.pgproto import pgproto
 
 
 class DatabaseError(Exception):
@@ -54,7 +57,8 @@ UNAVAILABLE = (
     asyncpg.InternalClientError,
     asyncpg.FatalPostgresError,
 )
-# An error is only read by these types; everything else that a caller's own code raises passes untouched.
+# What asyncpg stumbles over when the bytes of an answer make no sense.
+GARBLED = (BufferError, pgproto.BufferError, AssertionError, IndexError, RecursionError, UnicodeDecodeError)
 ASYNCPG_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
 
 
@@ -81,4 +85,11 @@ def meaning(error: Exception) -> DatabaseError | None:
         case asyncpg.InterfaceError() if not isinstance(error, asyncpg.DataError) and "clos" in str(error):
             # asyncpg has one type for misuse and for a connection that went away; only the text tells them apart.
             return DatabaseUnavailable(f"the connection to Postgres is closed ({text})")
+        case _ if isinstance(error, GARBLED) and _was_raised_in_asyncpg(error):
+            return DatabaseUnavailable(f"the answer of Postgres makes no sense ({text})")
     return None
+
+
+def _was_raised_in_asyncpg(error: Exception) -> bool:
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return bool(frames) and "asyncpg" in frames[0].filename

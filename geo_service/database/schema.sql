@@ -647,6 +647,7 @@ alter table vouchers add constraint vouchers_tenant_id_customer_id_fkey FOREIGN 
 
 CREATE INDEX changes_by_age ON public.changes USING btree (at);
 CREATE INDEX changes_by_xid ON public.changes USING btree (xid, seq);
+CREATE INDEX consents_by_customer ON public.consents USING btree (tenant_id, customer_id, at) WHERE (customer_id IS NOT NULL);
 CREATE INDEX consents_by_device ON public.consents USING btree (tenant_id, device_id, at);
 CREATE INDEX decisions_by_choice ON public.decisions USING btree (tenant_id, choice_id);
 CREATE INDEX decisions_by_customer ON public.decisions USING btree (tenant_id, customer_id, decided_at DESC) WHERE (customer_id IS NOT NULL);

@@ -38,6 +38,8 @@ class FenceRegistry:
         self.index = GeofenceIndex()
         self.fences: dict[str, Fence] = {}
         self.stores: dict[str, Store] = {}
+        # Counts the edits of geofences, for those who keep something derived from them.
+        self.version = 0
 
     def put_store(self, store: Store) -> None:
         self.stores[store.store_id] = store
@@ -51,6 +53,7 @@ class FenceRegistry:
         if replaced is None or replaced.shape != fence.shape:
             self.index.upsert(fence.geofence_id, fence.shape)
         self.fences[fence.geofence_id] = fence
+        self.version += 1
         return replaced
 
     def remove_fence(self, geofence_id: str) -> Fence | None:
@@ -58,4 +61,5 @@ class FenceRegistry:
         removed = self.fences.pop(geofence_id, None)
         if removed is not None:
             self.index.remove(geofence_id)
+            self.version += 1
         return removed

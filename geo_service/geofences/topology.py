@@ -6,7 +6,7 @@ turns of it, closed along the pole.
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from geo_service.geofences.rings import Notes, at
 
 # Less is not a place but a slip: nothing of it is farther than 1 cm from its boundary.
 MIN_AREA_M2 = 0.01
+# What cutting and mending leave over by rounding.
+_SLIVER_M2 = 1e-6
 # Every ring starts in [-180, 180) and is less than 360° wide.
 _WORLD = shapely.box(-180, -90, 180, 90)
 _STRIP = shapely.box(-180, -90, 540, 90)
@@ -30,11 +32,13 @@ Geometry = Any
 
 def check_ring(ring: Ring, path: str, notes: Notes) -> bool:
     """Whether the ring is simple and has an area; otherwise the problem is noted, with the place of the crossing."""
-    if ring_area_m2(ring.lngs, ring.lats, ring.pole) < MIN_AREA_M2:
+    line = shapely.LineString(_turns(ring) if ring.pole else _corners(ring))
+    simple = bool(line.is_simple)
+    # The two halves of a figure of eight may take each other's area off.
+    if ring_area_m2(*ring) < MIN_AREA_M2 and (simple or ring.pole or _flat(ring)):
         notes.problem(path, "has no area: its corners lie on one line or at one place; send a ring round an area")
         return False
-    line = shapely.LineString(_turns(ring) if ring.pole else _corners(ring))
-    if line.is_simple:
+    if simple:
         return True
     i, j, where = _crossing(line)
     edges = len(ring.lngs) - 1
@@ -110,27 +114,45 @@ def _together(parts: Sequence[tuple[Ring, ...]]) -> list[tuple[Ring, ...]]:
     return [_shift(part, 360) if min(part[0].lngs) < start else part for part in parts]
 
 
-def repair(parts: Sequence[Sequence[Ring]], path: str, notes: Notes) -> list[tuple[Ring, ...]]:
-    """Untangles polygons that do not round a pole: crossings become corners, holes outside are dropped, overlaps are
-    merged, and what has no area goes. Notes what it did."""
+def repair(parts: Sequence[tuple[Ring, ...]], path: str, notes: Notes) -> list[tuple[Ring, ...]]:
+    """Untangles polygons that do not go round a pole: crossings become corners, of holes stays what is inside, overlaps
+    are merged, and what has no area goes. Notes what it did."""
     mended: list[Geometry] = []
     for i, part in enumerate(parts):
         where = f"{path}[{i}]" if len(parts) > 1 else path
         if any(ring.pole for ring in part):
-            notes.problem(where, "goes round a pole and cannot be repaired; send it without crossings")
+            if all([check_ring(ring, f"{where}[{k}]", notes) for k, ring in enumerate(part)]):
+                check_part(part, where, notes)
             continue
-        polygon = planar([tuple(part)])
-        if shapely.is_valid(polygon):
-            mended.append(polygon)
-            continue
-        reason = shapely.is_valid_reason(polygon)
-        valid = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
-        notes.mended(where, "", f"untangled the outline ({reason})")
-        mended.append(valid)
-    if len(mended) > 1 and list(_pairs(mended, _INTERIORS_MEET)):
+        mended.append(_repaired(part, where, notes))
+    if _pairs(mended, _INTERIORS_MEET):
         notes.mended(path, "", "merged polygons that overlapped")
         mended = [shapely.unary_union(mended)]
-    return [part for geometry in mended for part in rings_of(geometry) if ring_area_m2(*part[0]) >= MIN_AREA_M2]
+    return [
+        *(part for part in parts if any(ring.pole for ring in part)),
+        *(part for geometry in mended for part in rings_of(geometry) if ring_area_m2(*part[0]) >= MIN_AREA_M2),
+    ]
+
+
+def _repaired(part: tuple[Ring, ...], path: str, notes: Notes) -> Geometry:
+    polygon = planar([part])
+    if shapely.is_valid(polygon):
+        return polygon
+    areas = []
+    for i, ring in enumerate(part):
+        inside = shapely.Polygon(_corners(ring))
+        if not shapely.is_valid(inside):
+            notes.mended(f"{path}[{i}]", "", f"untangled the outline ({shapely.is_valid_reason(inside)})")
+            inside = shapely.make_valid(inside, method="structure", keep_collapsed=False)
+        areas.append(inside)
+    outer = areas[0]
+    for i, hole in enumerate(areas[1:], start=1):
+        if not shapely.relate_pattern(outer, hole, _INTERIORS_MEET):
+            notes.mended(f"{path}[{i}]", "", "dropped a hole that lies outside of its polygon, or in another hole")
+        elif not shapely.covers(outer, hole):
+            notes.mended(f"{path}[{i}]", "", "kept of the hole what lies inside of its polygon and of no other hole")
+        outer = shapely.difference(outer, hole)
+    return outer
 
 
 def cut_at_antimeridian(part: Sequence[Ring]) -> Geometry:
@@ -154,14 +176,18 @@ def rings_of(geometry: Geometry) -> list[tuple[Ring, ...]]:
     """The rings of a shapely Polygon or MultiPolygon, each polygon starting in [-180, 180)."""
     parts = []
     for polygon in getattr(geometry, "geoms", [geometry]):
-        if polygon.is_empty:
+        if polygon.geom_type != "Polygon" or polygon.is_empty:
             continue
-        rings = tuple(
-            Ring(array("d", [x for x, _ in ring.coords]), array("d", [y for _, y in ring.coords]))
-            for ring in (polygon.exterior, *polygon.interiors)
-        )
-        parts.append(oriented(_shift(rings, -360 * ((min(rings[0].lngs) + 180) // 360))))
+        rings = [_ring(ring.coords) for ring in (polygon.exterior, *polygon.interiors)]
+        rings = [ring for i, ring in enumerate(rings) if i == 0 or ring_area_m2(*ring) >= _SLIVER_M2]
+        if ring_area_m2(*rings[0]) >= _SLIVER_M2:
+            parts.append(oriented(_shift(rings, -360 * ((min(rings[0].lngs) + 180) // 360))))
     return parts
+
+
+def _ring(corners: Iterable[tuple[float, float]]) -> Ring:
+    kept = [corner for corner, _ in groupby(corners)]
+    return Ring(array("d", [x for x, _ in kept]), array("d", [y for _, y in kept]))
 
 
 def oriented(part: Sequence[Ring]) -> tuple[Ring, ...]:
@@ -191,6 +217,11 @@ def _shift(part: Iterable[Ring], turn: float) -> tuple[Ring, ...]:
 
 def _corners(ring: Ring) -> list[tuple[float, float]]:
     return list(zip(ring.lngs, ring.lats, strict=True))
+
+
+def _flat(ring: Ring) -> bool:
+    hull = shapely.convex_hull(shapely.MultiPoint(_corners(ring)))
+    return hull.geom_type != "Polygon" or ring_area_m2(*_ring(hull.exterior.coords)) < MIN_AREA_M2
 
 
 def _turns(ring: Ring) -> list[tuple[float, float]]:

@@ -129,7 +129,7 @@ CHECKS: tuple[Callable[[Case], Reason | None], ...] = (
 
 def chance_in_time(slack_s: float) -> float:
     """The chance that a push handed over now is noticed within `slack_s` seconds of its delivery."""
-    if slack_s <= 0:
+    if slack_s < 0.001:
         return 0.0
     return 0.5 * math.erfc(-math.log(slack_s / NOTICE_MEDIAN_S) * math.sqrt(0.5))
 

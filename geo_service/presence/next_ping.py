@@ -1,9 +1,8 @@
 """What a phone is told after its pings: how far it may go unheard, when to report next, what to watch. Pure."""
 
-from collections.abc import Sequence
-
 import msgspec
 
+from geo_service.geofences.neighbourhood import HORIZON_M
 from geo_service.presence.fix import Fix
 from geo_service.presence.motion import Motion
 from geo_service.presence.policy import TrackPolicy
@@ -17,17 +16,6 @@ LONGEST_INTERVAL_S = 900.0
 STILL_INTERVAL_S = 600.0
 # Within this distance a walker reaches the fence before a slow rhythm notices.
 NEAR_M = 200.0
-# The nearest fences are looked for within this distance; where there is none, so far nothing can happen.
-HORIZON_M = 1000.0
-
-
-class WatchedFence(msgspec.Struct, frozen=True):
-    """A circle for the phone's own geofencing; the service's test stays the exact one."""
-
-    geofence_id: str
-    lat: float
-    lng: float
-    radius_m: float
 
 
 class NextPing(msgspec.Struct, frozen=True):
@@ -35,32 +23,29 @@ class NextPing(msgspec.Struct, frozen=True):
 
     interval_s: float
     safe_radius_m: float
-    geofences: Sequence[WatchedFence]
 
 
-def stop() -> NextPing:
-    """For a phone that may not be located: nothing to watch, and no hurry to come back."""
-    return NextPing(86_400.0, 0.0, ())
+# For a phone that may not be located: no hurry to come back.
+STOP = NextPing(86_400.0, 0.0)
 
 
 def next_ping(
     state: TrackState,
     nearest_m: float | None,
     dwell_left_s: float | None,
-    watched: Sequence[WatchedFence],
     policy: TrackPolicy,
 ) -> NextPing:
     """`nearest_m` is the distance to the nearest boundary (None: farther than HORIZON_M), `dwell_left_s` the time to
     the next dwell threshold of a fence that the phone is in."""
     fix, motion = state.last, state.motion
     if fix is None:
-        return NextPing(NEAR_INTERVAL_S, 0.0, watched)
+        return NextPing(NEAR_INTERVAL_S, 0.0)
     sigma_m = max(fix.accuracy_m, policy.least_accuracy_m) * policy.sigma_per_accuracy
     safe_m = max(0.0, (HORIZON_M if nearest_m is None else nearest_m) - 3 * sigma_m)
     interval_s = _interval_s(fix, motion, nearest_m, safe_m, bool(state.doubts))
     if dwell_left_s is not None:
         interval_s = min(interval_s, max(LEAST_INTERVAL_S, dwell_left_s))
-    return NextPing(round(interval_s, 1), round(safe_m, 1), watched)
+    return NextPing(round(interval_s, 1), round(safe_m, 1))
 
 
 def _interval_s(fix: Fix, motion: Motion | None, nearest_m: float | None, safe_m: float, doubtful: bool) -> float:

@@ -5,18 +5,19 @@ This is the hot path: a raw ASGI call, one decoder, and no work for a ping that 
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, get_args
 
 import msgspec
 from prometheus_client import Counter, Histogram
 
 from geo_service.clock import Clock
+from geo_service.geofences.neighbourhood import Neighbourhood, Neighbourhoods
 from geo_service.geofences.registry import FenceRegistry
-from geo_service.presence.admit import Admitted, Rejection, admit
+from geo_service.presence.admit import Admitted, Rejection, RejectionReason, admit
 from geo_service.presence.fix import Fix, Ping
 from geo_service.presence.locate import locate
 from geo_service.presence.motion import Motion
-from geo_service.presence.next_ping import HORIZON_M, NextPing, WatchedFence, next_ping, stop
+from geo_service.presence.next_ping import STOP, NextPing, next_ping
 from geo_service.presence.phones import Phone
 from geo_service.presence.policy import AdmissionPolicy, TrackPolicy
 from geo_service.presence.track import TrackState, Transition, step
@@ -38,6 +39,7 @@ PING_AGE = Histogram(
     buckets=(0.5, 1, 2, 5, 10, 20, 60, 300, 3600, 86400),
 )
 _ACCEPTED = PINGS.labels("accepted")
+_REJECTED = {reason: PINGS.labels(reason) for reason in get_args(RejectionReason)}
 
 
 class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,13 +59,45 @@ class SeenTransition(msgspec.Struct, frozen=True):
     confidence: float
 
 
+class WatchedFence(msgspec.Struct, frozen=True):
+    """A circle for the phone's own geofencing; the service's test stays the exact one."""
+
+    geofence_id: str
+    lat: float
+    lng: float
+    radius_m: float
+
+
+class Next(msgspec.Struct, frozen=True):
+    """Report again after `interval_s`, or sooner once farther than `safe_radius_m` from the last fix."""
+
+    interval_s: float
+    safe_radius_m: float
+    geofences: list[WatchedFence]
+
+
 class PingsAnswer(msgspec.Struct, frozen=True):
     """What the phone is told. `accepted` + the rejected are all pings of the delivery."""
 
     accepted: int
+    rejected: list[Rejection]
+    transitions: list[SeenTransition]
+    next: Next
+
+
+class _EncodedNext(msgspec.Struct, frozen=True):
+    interval_s: float
+    safe_radius_m: float
+    geofences: msgspec.Raw
+
+
+class _EncodedAnswer(msgspec.Struct, frozen=True):
+    """`PingsAnswer` with its largest part encoded beforehand."""
+
+    accepted: int
     rejected: Sequence[Rejection]
     transitions: Sequence[SeenTransition]
-    next: NextPing
+    next: _EncodedNext
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -79,6 +113,8 @@ class Tenant(Protocol):
 
     @property
     def registry(self) -> FenceRegistry: ...
+    @property
+    def neighbourhoods(self) -> Neighbourhoods: ...
     @property
     def book(self) -> TriggerBook: ...
 
@@ -126,14 +162,28 @@ def decode_delivery(body: bytes) -> tuple[list[tuple[int, Ping]], list[Rejection
     return good, rejected
 
 
-def watched_fences(registry: FenceRegistry, near: Sequence[tuple[str, float]]) -> list[WatchedFence]:
-    """The nearest fences as circles."""
-    watched = []
-    for geofence_id, _ in near:
-        shape = registry.fences[geofence_id].shape
-        lat, lng = shape.centre
-        watched.append(WatchedFence(geofence_id, round(lat, 6), round(lng, 6), round(shape.bounding_radius_m, 1)))
-    return watched
+def watch_json(registry: FenceRegistry, around: Neighbourhood) -> bytes:
+    """The nearest fences as the JSON of circles, made once for each neighbourhood."""
+    if around.watch_json is None:
+        watched = []
+        for geofence_id in around.fence_ids[:WATCHED_IN_ANSWER]:
+            shape = registry.fences[geofence_id].shape
+            lat, lng = shape.centre
+            watched.append(WatchedFence(geofence_id, round(lat, 6), round(lng, 6), round(shape.bounding_radius_m, 1)))
+        around.watch_json = _ENCODE(watched)
+    return around.watch_json
+
+
+def answer_json(
+    accepted: int,
+    rejected: Sequence[Rejection],
+    seen: Sequence[SeenTransition],
+    report: NextPing,
+    watch: bytes,
+) -> bytes:
+    """The answer's JSON; `watch` is the JSON of `next.geofences`."""
+    following = _EncodedNext(report.interval_s, report.safe_radius_m, msgspec.Raw(watch))
+    return _ENCODE(_EncodedAnswer(accepted, rejected, seen, following))
 
 
 class Pings:
@@ -191,10 +241,10 @@ class Pings:
         moments: Sequence[Moment],
         after: TrackState,
     ) -> bytes:
-        registry, fix = tenant.registry, after.last
-        near = registry.index.near(fix.lat, fix.lng, HORIZON_M) if fix is not None else []
-        nearest_m = abs(near[0][1]) if near else None
-        watched = watched_fences(registry, near[:WATCHED_IN_ANSWER])
+        fix, nearest_m, watch = after.last, None, b"[]"
+        if fix is not None:
+            around = tenant.neighbourhoods.of(fix.lat, fix.lng)
+            nearest_m, watch = around.nearest_m(fix.lat, fix.lng), watch_json(tenant.registry, around)
         rejected = sorted(unreadable + admitted.rejected, key=lambda r: r.index) if unreadable else admitted.rejected
         seen = [
             SeenTransition(
@@ -205,8 +255,8 @@ class Pings:
             )
             for moment in moments
         ]
-        next_report = next_ping(after, nearest_m, self._dwell_left_s(tenant, after), watched, self._policy)
-        return _ENCODE(PingsAnswer(len(admitted.fixes) + admitted.late, rejected, seen, next_report))
+        report = next_ping(after, nearest_m, self._dwell_left_s(tenant, after), self._policy)
+        return answer_json(len(admitted.fixes) + admitted.late, rejected, seen, report, watch)
 
     def _dwell_left_s(self, tenant: Tenant, state: TrackState) -> float | None:
         left: list[float] = []
@@ -224,9 +274,9 @@ class Pings:
     def _refuse_all(self, pings: list[tuple[int, Ping]], unreadable: list[Rejection]) -> bytes:
         detail = "the customer has not agreed to be located on this phone; stop sending until he does"
         refused = [Rejection(index, "no_location_consent", detail) for index, _ in pings]
-        PINGS.labels("no_location_consent").inc(len(refused))
+        _REJECTED["no_location_consent"].inc(len(refused))
         rejected = sorted(refused + unreadable, key=lambda rejection: rejection.index)
-        return _ENCODE(PingsAnswer(0, rejected, (), stop()))
+        return answer_json(0, rejected, (), STOP, b"[]")
 
     def _count(self, admitted: Admitted, unreadable: list[Rejection], received_s: float) -> None:
         taken = len(admitted.fixes) + admitted.late
@@ -235,4 +285,4 @@ class Pings:
         if admitted.fixes:
             PING_AGE.observe(max(0.0, received_s - admitted.fixes[-1].at_s))
         for rejection in (*unreadable, *admitted.rejected):
-            PINGS.labels(rejection.reason).inc()
+            _REJECTED[rejection.reason].inc()

@@ -8,13 +8,14 @@ from prometheus_client import Counter
 
 from geo_service.database.database import Database
 from geo_service.database.queries import load_queries
+from geo_service.geofences.neighbourhood import Neighbourhoods
 from geo_service.geofences.registry import FenceRegistry
 from geo_service.offers.book import CampaignBook
 from geo_service.offers.snapshot import Snapshot
 from geo_service.presence.admit import Rejection
-from geo_service.presence.next_ping import LEAST_INTERVAL_S, NextPing
+from geo_service.presence.next_ping import LEAST_INTERVAL_S
 from geo_service.presence.phones import Phone, Phones
-from geo_service.presence.pings import Pings, SeenTransition
+from geo_service.presence.pings import Next, Pings, SeenTransition
 from geo_service.presence.watch_list import (
     HORIZON_M,
     MOST_WATCHED,
@@ -42,6 +43,8 @@ class Tenant(Protocol):
 
     @property
     def registry(self) -> FenceRegistry: ...
+    @property
+    def neighbourhoods(self) -> Neighbourhoods: ...
     @property
     def book(self) -> CampaignBook: ...
 
@@ -93,7 +96,7 @@ class FenceEventAnswer(Reply, frozen=True):
     used_as: Literal["ping", "wake_up"]
     rejected: list[Rejection]
     transitions: list[SeenTransition]
-    next: NextPing
+    next: Next
 
 
 class _Taken(msgspec.Struct, frozen=True):
@@ -116,7 +119,7 @@ def watch_endpoints(
             summary="The geofences that the phone's OS should watch natively, the most useful first.",
             description=(
                 "At most 20 on iOS and 100 on Android, the refresh circle included: it lies round the phone, and "
-                "leaving it means to ask again. Circles are at least 100 m wide, because an OS does not see smaller ones. "
+                "leaving it means to ask again. Circles are at least 100 m wide: an OS does not see smaller ones. "
                 "403 without consent to location."
             ),
             scopes=DEVICE,
@@ -214,7 +217,7 @@ class _WatchRoutes:
                 used_as="wake_up",
                 rejected=[],
                 transitions=[],
-                next=NextPing(LEAST_INTERVAL_S, 0.0, ()),
+                next=Next(LEAST_INTERVAL_S, 0.0, []),
             )
             return Answer(answer)
         FENCE_EVENTS.labels(event.kind, "ping").inc()

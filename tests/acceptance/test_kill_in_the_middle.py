@@ -118,8 +118,8 @@ class Walker:
         await self.settle()
 
     async def settle(self) -> None:
-        """Let the sweeper take what the dead process had promised: four seconds pass, and the outbox empties."""
-        self.now_s += 4
+        """Let the sweeper take what the dead process had promised: its leases run out, and the outbox empties."""
+        self.now_s += 8
         await self.api("POST", "/v1/clock", self.shop.key, {"now": rfc3339(self.now_s)})
         connection = await asyncpg.connect(self.dsn)
         try:

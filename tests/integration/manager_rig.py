@@ -42,8 +42,20 @@ class Reply:
         return {error["path"]: error["message"] for error in self.json["errors"]}
 
 
+async def make_tenant(database_dsn: str, tenant_id: str) -> None:
+    """Only the owner of the database may."""
+    owner = await open_connection(database_dsn, role=None)
+    try:
+        async with owner.transaction():
+            await owner.execute("select set_config('geo.tenant', $1, true)", tenant_id)
+            await owner.execute("insert into tenants (tenant_id, name) values ($1::uuid, $2)", tenant_id, tenant_id)
+    finally:
+        await owner.close()
+
+
 class ManagerRig:
-    """Keys are their scopes: `manager`, `qa`, `admin`; `manager/s1,s2` is limited to stores."""
+    """The tenants are `test` and `other`. Keys are their scopes: `manager`, `qa`, `admin`; `manager/s1,s2` is limited
+    to stores."""
 
     def __init__(self, database: Database, database_dsn: str, tenant_id: str) -> None:
         self.database = database
@@ -66,14 +78,7 @@ class ManagerRig:
         )
 
     async def set_up(self) -> None:
-        """The second tenant, `other`."""
-        owner = await open_connection(self._database_dsn, role=None)
-        try:
-            async with owner.transaction():
-                await owner.execute("select set_config('geo.tenant', $1, true)", self.other_tenant_id)
-                await owner.execute("insert into tenants (tenant_id, name) values ($1, 'other')", self.other_tenant_id)
-        finally:
-            await owner.close()
+        await make_tenant(self._database_dsn, self.other_tenant_id)
 
     async def _applied(self, tenant_id: str, kind: str, ids: Sequence[str]) -> None:
         self.applied.append((tenant_id, kind, list(ids)))

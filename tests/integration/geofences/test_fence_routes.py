@@ -74,27 +74,25 @@ async def test_every_problem_is_told_at_once_and_nothing_is_stored(manager_rig: 
     assert (await manager_rig.ask("GET", "/v1/geofences/f1")).status == 404
 
 
-GARBAGE: list[tuple[bytes, int]] = (
-    [
-        (b"", 400),
-        (b"{", 400),
-        (b'{"type":"Feature","type":"Feature"}', 400),
-        (b"[]", 422),
-        (b"null", 422),
-        (b"[" * 100_000, 400),
-        (b"\xff", 400),
-        (b'{"type":"Feature","geometry":{"type":"Point","coordinates":[1e999,1]},"properties":{}}', 422),
-        (b'{"type":"Feature","geometry":{"type":"Point","coordinates":[' + b"9" * 5000 + b',1]},"properties":{}}', 422),
-        (b'{"type":"Feature","geometry":{"type":"Point\\u0000","coordinates":[1,1]},"properties":null}', 422),
-        (b'{"type":"Feature","id":{},"geometry":[],"properties":[]}', 422),
-        (b'{"type":"Feature","id":1e3,"geometry":{"coordinates":{}},"properties":{"radius_m":{}}}', 422),
-        (b'{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[0]]]},"properties":{}}', 422),
-        (b'{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[null]]},"properties":{}}', 422),
-        (b'{"type":"Feature","geometry":{"type":{"a":1},"coordinates":[1,1]},"properties":{}}', 422),
-        (b'{"type":"Feature","geometry":{"type":"Polygon","coordinates":' + b"[" * 60 + b"]" * 60 + b"}}", 422),
-        (b" " * 1_000_001, 413),
-    ],
-)
+GARBAGE: list[tuple[bytes, int]] = [
+    (b"", 400),
+    (b"{", 400),
+    (b'{"type":"Feature","type":"Feature"}', 400),
+    (b"[]", 422),
+    (b"null", 422),
+    (b"[" * 100_000, 400),
+    (b"\xff", 400),
+    (b'{"type":"Feature","geometry":{"type":"Point","coordinates":[1e999,1]},"properties":{}}', 422),
+    (b'{"type":"Feature","geometry":{"type":"Point","coordinates":[' + b"9" * 5000 + b',1]},"properties":{}}', 422),
+    (b'{"type":"Feature","geometry":{"type":"Point\\u0000","coordinates":[1,1]},"properties":null}', 422),
+    (b'{"type":"Feature","id":{},"geometry":[],"properties":[]}', 422),
+    (b'{"type":"Feature","id":1e3,"geometry":{"coordinates":{}},"properties":{"radius_m":{}}}', 422),
+    (b'{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[0]]]},"properties":{}}', 422),
+    (b'{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[null]]},"properties":{}}', 422),
+    (b'{"type":"Feature","geometry":{"type":{"a":1},"coordinates":[1,1]},"properties":{}}', 422),
+    (b'{"type":"Feature","geometry":{"type":"Polygon","coordinates":' + b"[" * 60 + b"]" * 60 + b"}}", 422),
+    (b" " * 1_000_001, 413),
+]
 
 
 async def test_garbage_is_refused_with_a_reason(manager_rig: ManagerRig) -> None:

@@ -139,7 +139,8 @@ BAD_QUERIES = [
 async def test_bad_queries_name_the_field(manager_rig: ManagerRig) -> None:
     for query, path in BAD_QUERIES:
         refused = await manager_rig.ask("GET", f"/v1/geofences?{query}")
-        assert (refused.status, refused.errors.keys()) == (422, {path}), query
+        assert refused.status == 422, query
+        assert refused.errors.keys() == {path}
 
 
 async def test_a_cursor_of_another_list_is_refused(manager_rig: ManagerRig, shapes: dict[str, Circle | Area]) -> None:

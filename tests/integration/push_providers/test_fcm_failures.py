@@ -245,10 +245,11 @@ async def test_a_push_whose_turn_never_came_was_surely_not_sent(
     fcm_stand_in: FcmStandIn, fcm_config: FcmConfigs, make_push: MakePush, clock: SimulatedClock
 ) -> None:
     config = fcm_config(fcm_stand_in.url, fcm_stand_in.token_uri, max_concurrent=1)
-    fcm_stand_in.script.add(Fault(kind="silence"))
     async with sender(config, clock) as provider:
+        await provider.send(make_push(), timeout_s=5)
+        fcm_stand_in.script.add(Fault(kind="silence"))
         first, second = await asyncio.gather(
-            provider.send(make_push(), timeout_s=0.4), provider.send(make_push(), timeout_s=0.2)
+            provider.send(make_push(), timeout_s=0.5), provider.send(make_push(), timeout_s=0.3)
         )
     assert (first, second) == (Uncertain("no_answer"), Unavailable("no_capacity"))
 

@@ -146,7 +146,7 @@ async def test_the_contracts_batch_limits(
         answers(200, "{}", kind="application/json"),
         answers(200, "not json", kind="application/json"),
         answers(200, "[" * 100_000, kind="application/json"),
-        answers(200, " " * 5_000_000, kind="application/json"),
+        answers(200, '{"accepted": 2}' + " " * 5_000_000, kind="application/json"),
         answers(401, "<html>proxy</html>"),
         answers(403, "<html>blocked</html>"),
         answers(404, "<html>no such page</html>"),
@@ -173,6 +173,26 @@ async def test_whatever_goes_wrong_nothing_is_lost(
     clock.advance_to(result.retry_at_s)
     assert (await client.flush()).accepted == 2
     assert list(service.pings) == ["ping-0", "ping-1"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_the_credential_does_not_follow_a_redirect(status: int, client: GeoClient, service: FakeService) -> None:
+    client.record(fix())
+    service.faults.append(answers(status, Location=f"{service.url}/somewhere/else"))
+    assert (await client.flush()).left == 1
+    assert service.calls[-1].path == "/v1/pings"
+
+
+async def test_a_login_page_does_not_take_receipts_or_consents(client: GeoClient, service: FakeService) -> None:
+    page = answers(200, "<html>Welcome to our café</html>")
+    service.faults.append(page)
+    with pytest.raises(TryLater, match="login page"):
+        await client.set_consents(location=True, marketing_push=True, profiling=True, text_version="v2", locale="de")
+    service.faults.append(page)
+    assert (await client.receipt("p1", "opened", START_S)).retry_at_s is not None
+    client.online = True
+    await client.flush()
+    assert service.receipts == [("p1", "opened")]
 
 
 async def test_a_lost_answer_is_sent_again_under_the_same_ids(

@@ -136,11 +136,17 @@ async def test_offline_too_long_and_the_push_is_gone(stage: SimpleNamespace) -> 
     stage.clock.advance_to(NOW_S + 30)
     await phone.go_online()
     assert phone.tray.shown == []
+    assert stage.service.receipts == []
+
+
+async def test_a_push_that_is_now_or_never_does_not_displace_one_that_is_held(stage: SimpleNamespace) -> None:
+    phone = await stage.phone()
     phone.go_offline()
-    headers, payload = apns()
+    await phone.on_apns(*apns("p1"))
+    headers, payload = apns("p2")
     await phone.on_apns({**headers, "apns-expiration": "0"}, payload)
     await phone.go_online()
-    assert (phone.tray.shown, stage.service.receipts) == ([], [])
+    assert [each.push_id for each in phone.tray.shown] == ["p1"]
 
 
 async def test_receipts_of_a_phone_without_network_come_later(stage: SimpleNamespace) -> None:

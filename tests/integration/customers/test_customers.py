@@ -1,0 +1,193 @@
+"""The CRM's calls about customers: write, see everything, export, erase."""
+
+import asyncio
+import uuid
+from typing import Any
+
+from crm_rig import LAT, LNG, START_S, CrmRig, redeem_body
+
+from geo_service.customers.holdings import EXPORTED
+from geo_service.web.times import rfc3339
+
+CARD = {"number": "276", "tier": "gold", "points": 1250, "as_of": rfc3339(START_S - 60)}
+
+
+async def walked_customer(rig: CrmRig) -> Any:
+    """Anna with card, voucher, phone, consent, visit, decision, push and receipt."""
+    await rig.open_shop()
+    await rig.crm("PUT", "/v1/customers/anna", {"loyalty_card": CARD, "attributes": {"shoe": {"size": 42}}})
+    app = await rig.app_of("anna")
+    await rig.issue("anna")
+    await rig.walk_past(app)
+    (push_id,) = rig.handed_on
+    receipt = {"kind": "opened", "at": rfc3339(rig.clock.now_s())}
+    assert (await app("POST", f"/v1/pushes/{push_id}/receipts", receipt)).status == 200
+    return app
+
+
+async def test_put_creates_then_replaces(crm_rig: CrmRig) -> None:
+    body = {"loyalty_card": CARD, "favourite_brands": ["a"], "attributes": {"x": [1, None]}, "locale": "de"}
+    created = await crm_rig.crm("PUT", "/v1/customers/anna", body)
+    assert created.status == 201
+    assert created.json == {
+        "customer_id": "anna",
+        **body,
+        "created_at": rfc3339(START_S),
+        "updated_at": rfc3339(START_S),
+    }
+    crm_rig.clock.advance_to(START_S + 1)
+    replaced = await crm_rig.crm("PUT", "/v1/customers/anna", {"loyalty_card": {"number": "9"}})
+    assert replaced.status == 200
+    assert replaced.json == {
+        "customer_id": "anna",
+        "loyalty_card": {"number": "9", "tier": None, "points": None, "as_of": None},
+        "favourite_brands": [],
+        "attributes": {},
+        "locale": None,
+        "created_at": rfc3339(START_S),
+        "updated_at": rfc3339(START_S + 1),
+    }
+
+
+async def test_every_problem_is_told(crm_rig: CrmRig) -> None:
+    body = {
+        "loyalty_card": {"tier": 5, "points": 2.5, "as_of": "yesterday"},
+        "favourite_brands": "all",
+        "locale": "?",
+        "name": "Anna",
+    }
+    refused = await crm_rig.crm("PUT", "/v1/customers/anna", body)
+    assert refused.status == 422
+    assert set(refused.errors) == {
+        "loyalty_card.number",
+        "loyalty_card.tier",
+        "loyalty_card.points",
+        "loyalty_card.as_of",
+        "favourite_brands",
+        "locale",
+        "name",
+    }
+    future = {"loyalty_card": {**CARD, "as_of": rfc3339(START_S + 3600)}}
+    assert set((await crm_rig.crm("PUT", "/v1/customers/anna", future)).errors) == {"loyalty_card.as_of"}
+    huge = {"attributes": {"text": "x" * 20_000}}
+    assert set((await crm_rig.crm("PUT", "/v1/customers/anna", huge)).errors) == {"attributes"}
+    nul = b'{"attributes": {"text": "\\u0000"}}'
+    assert (await crm_rig.crm("PUT", "/v1/customers/anna", nul)).status == 422
+    assert (await crm_rig.crm("PUT", "/v1/customers/a%20b", {})).status in (404, 422)
+    assert (await crm_rig.crm("GET", "/v1/customers/anna")).status == 404
+
+
+async def test_concurrent_puts_leave_one_customer(crm_rig: CrmRig) -> None:
+    replies = await asyncio.gather(*(crm_rig.crm("PUT", "/v1/customers/anna", {"locale": "de"}) for _ in range(10)))
+    assert sorted(reply.status for reply in replies) == [200] * 9 + [201]
+
+
+async def test_the_picture_is_whole(crm_rig: CrmRig) -> None:
+    app = await walked_customer(crm_rig)
+    picture = (await crm_rig.crm("GET", "/v1/customers/anna")).json
+    assert picture["loyalty_card"] == CARD
+    assert picture["attributes"] == {"shoe": {"size": 42}}
+    assert [voucher["state"] for voucher in picture["vouchers"]] == ["active"]
+    assert [phone["device_id"] for phone in picture["phones"]] == [app.device_id]
+    assert [line["purposes"]["location"] for line in picture["consents"]] == [True]
+    (push,) = picture["pushes"]
+    assert (push["push_id"], push["state"]) == (crm_rig.handed_on[0], "pending")
+    assert push["title"] == "10 € bei Müller Marienplatz"
+    assert push["opened_at"] is not None
+    (decision,) = picture["decisions"]
+    assert (decision["outcome"], decision["reason"], decision["campaign_id"]) == ("sent", "sent", "ten")
+    (visit,) = picture["visits"]
+    assert (visit["geofence_id"], visit["store_id"], visit["left_at"]) == ("door", "shop", None)
+    assert visit["entered_at"] is not None
+
+
+async def test_the_export_has_every_row_and_no_secret(crm_rig: CrmRig) -> None:
+    app = await walked_customer(crm_rig)
+    exported = await crm_rig.crm("GET", "/v1/customers/anna/export")
+    assert exported.status == 200
+    assert {name: len(rows) for name, rows in exported.json["tables"].items()} == dict.fromkeys(EXPORTED, 1)
+    assert exported.json["exported_at"] == rfc3339(crm_rig.clock.now_s())
+    text = exported.body.decode()
+    assert app.token not in text
+    assert "hash" not in text
+    assert exported.json["tables"]["customers"][0]["card_as_of"] == CARD["as_of"]
+    assert (await crm_rig.crm("GET", "/v1/customers/bert/export")).status == 404
+
+
+async def test_every_table_with_a_tie_to_customers_is_exported_and_erased(crm_rig: CrmRig) -> None:
+    tied = await crm_rig.sql(
+        """select table_name from information_schema.columns
+            where table_schema = 'public' and column_name in ('customer_id', 'device_id', 'push_id', 'code')
+            group by table_name"""
+    )
+    assert {row["table_name"] for row in tied} == set(EXPORTED)
+
+
+async def test_an_erased_customer_is_gone_from_every_table(crm_rig: CrmRig) -> None:
+    app = await walked_customer(crm_rig)
+    await crm_rig.crm("PUT", "/v1/customers/bert", {})
+    bert = await crm_rig.issue("bert")
+    repeated = {"vouchers": [{**voucher_of_anna()}]}
+    await crm_rig.crm("POST", "/v1/vouchers", repeated, **{"Idempotency-Key": "k"})
+    erased = await crm_rig.crm("DELETE", "/v1/customers/anna")
+    assert (erased.status, erased.body) == (204, b"")
+    for table in EXPORTED:
+        rows = await crm_rig.sql(f"select * from {table}")
+        assert not [row for row in rows if dict(row).get("customer_id") == "anna"], table
+    left = {table: (await crm_rig.sql(f"select count(*) from {table}"))[0][0] for table in EXPORTED}
+    assert left == {**dict.fromkeys(EXPORTED, 0), "customers": 1, "vouchers": 1, "devices": 1, "consents": 2}
+    assert await crm_rig.sql("select * from idempotent_answers") == []
+    assert (await crm_rig.crm("GET", f"/v1/vouchers/{bert}")).status == 200
+    assert (await crm_rig.crm("GET", "/v1/customers/anna")).status == 404
+    assert (await crm_rig.crm("DELETE", "/v1/customers/anna")).status == 204
+    # The phone is nobody's, and is not located.
+    me = (await app("GET", "/v1/devices/me")).json
+    assert (me["customer_id"], me["consents"]["location"]) == (None, False)
+    phone = crm_rig.phones.by_device(uuid.UUID(app.device_id))
+    assert phone is not None
+    assert phone.track.last is None
+    assert (await app.ping(LAT, LNG)).json["accepted"] == 0
+
+
+def voucher_of_anna() -> dict[str, Any]:
+    return {
+        "customer_id": "anna",
+        "value": {"percent": 5},
+        "valid_from": rfc3339(START_S),
+        "valid_until": rfc3339(START_S + 60),
+    }
+
+
+async def test_erasing_while_everything_goes_on_never_fails(crm_rig: CrmRig) -> None:
+    await crm_rig.open_shop()
+    app = await crm_rig.app_of("anna")
+    for _ in range(4):
+        code = await crm_rig.issue("anna")
+        replies = await asyncio.gather(
+            crm_rig.crm("DELETE", "/v1/customers/anna"),
+            crm_rig.till("POST", f"/v1/vouchers/{code}/redeem", redeem_body()),
+            crm_rig.crm("POST", "/v1/vouchers", {"vouchers": [voucher_of_anna()]}),
+            app.link("anna"),
+            app.consent(),
+            crm_rig.crm("GET", "/v1/customers/anna"),
+            crm_rig.crm("DELETE", "/v1/customers/anna"),
+        )
+        assert all(reply.status < 500 for reply in replies)
+        await app.link("anna")
+
+
+async def test_scopes_and_tenants(crm_rig: CrmRig) -> None:
+    await crm_rig.crm("PUT", "/v1/customers/anna", {"locale": "de"})
+    for method, address, body in (
+        ("PUT", "/v1/customers/anna", {}),
+        ("GET", "/v1/customers/anna", None),
+        ("GET", "/v1/customers/anna/export", None),
+        ("DELETE", "/v1/customers/anna", None),
+    ):
+        for key in ("pos", "manager", "publishable"):
+            assert (await crm_rig.call(crm_rig.keys["test", key], method, address, body)).status == 403
+    for address in ("/v1/customers/anna", "/v1/customers/anna/export"):
+        assert (await crm_rig.crm("GET", address, tenant="other")).status == 404
+    assert (await crm_rig.crm("DELETE", "/v1/customers/anna", tenant="other")).status == 204
+    assert (await crm_rig.crm("PUT", "/v1/customers/anna", {"locale": "fr"}, tenant="other")).status == 201
+    assert (await crm_rig.crm("GET", "/v1/customers/anna")).json["locale"] == "de"
