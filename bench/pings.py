@@ -33,7 +33,7 @@ STEP_S = 1.0
 
 
 class Throughput(msgspec.Struct, frozen=True):
-    """Requests per second, and per second of the server's own processor time: the second one holds on a busy machine."""
+    """Requests per second, and per second of the server's own processor time: that one holds on a busy machine."""
 
     per_s: float
     per_cpu_s: float
@@ -179,14 +179,11 @@ async def _measure(seeded: Seeded, push_settings: dict[str, str], duration_s: fl
 
     async def closed(server: tuple[int, psutil.Process], batch: int, what: str) -> Throughput:
         port, process = server
-        # A bare server takes anything; the service must see each phone's time go forward.
+        # A bare server takes anything again and again; for the service each phone's time must go forward.
         requests = Traffic(seeded, batch, 0.0)
         warm = _all_good(await run_load(port, requests, connections=CONNECTIONS, duration_s=1.5), what)
         count = max(500, int(warm.per_s * (duration_s + 1)))
-        if what.startswith("bare"):
-            source = _prepared(requests, min(count, 20_000))
-        else:
-            source = requests
+        source = _prepared(requests, min(count, 20_000)) if what.startswith("bare") else requests
         before_s = sum(process.cpu_times()[:2])
         result = _all_good(await run_load(port, source, connections=CONNECTIONS, duration_s=duration_s), what)
         cpu_s = sum(process.cpu_times()[:2]) - before_s

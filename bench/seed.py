@@ -35,7 +35,8 @@ select $1, 'c' || n, now(), now() from unnest($2::int[]) n
 """
 _DEVICES = """
 insert into devices (tenant_id, device_id, token_hash, platform, push_token, push_token_at, push_environment,
-                     app_version, os_version, locale, time_zone, customer_id, consent_location, consent_marketing_push, created_at)
+                     app_version, os_version, locale, time_zone, customer_id, consent_location,
+                     consent_marketing_push, created_at)
 select $1, device_id, token_hash, 'android', 'bench-token-' || n, now(), 'production', '1', '1', 'en', 'Europe/Berlin',
        'c' || n, true, true, now()
   from unnest($2::int[], $3::uuid[], $4::bytea[]) as d (n, device_id, token_hash)

@@ -112,6 +112,19 @@ def migrate() -> None:
     run(work())
 
 
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="locate, pings, memory or all.")] = "all",
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it runs.")] = False,
+) -> None:
+    """The benchmarks: ratios within one run, and absolute figures of this machine."""
+    from bench.command import run_bench
+
+    if what not in ("locate", "pings", "memory", "all"):
+        raise fail("bench takes locate, pings, memory or all", 2)
+    run(run_bench(what, quick=quick))
+
+
 @app.command("settings")
 def settings_command() -> None:
     """Print the settings page (docs/settings.md)."""

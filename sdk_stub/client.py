@@ -169,10 +169,11 @@ class GeoClient:
         self._store.add("receipts", body, f"/v1/pushes/{quote(push_id, safe='')}/receipts")
         return await self.flush()
 
-    async def offer(self, offer_id: str) -> Offer:
-        """What the tapped push shows, as of now."""
+    async def offer(self, offer_id: str, *, here: tuple[float, float] | None = None) -> Offer:
+        """What the tapped push shows, as of now; with `here` (lat, lng) the way leads from there."""
         path = f"/v1/offers/{quote(offer_id, safe='')}"
-        return await self._transport.ask(Offer, "GET", path, credential=self._sender.credential())
+        query = None if here is None else {"lat": f"{here[0]:.7f}", "lng": f"{here[1]:.7f}"}
+        return await self._transport.ask(Offer, "GET", path, credential=self._sender.credential(), query=query)
 
     # Sending
 

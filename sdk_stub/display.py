@@ -25,11 +25,13 @@ def notification_lines(notification: Notification, *, now_s: float, zone: tzinfo
 
 def offer_lines(offer: Offer, *, now_s: float, zone: tzinfo = UTC) -> list[str]:
     """The opened offer, line by line: what it is, the coupon with its terms, the way there, validity."""
-    lines = [offer.title, offer.body]
-    if offer.state not in ("open", "active", "valid"):
+    lines = [offer.title, offer.body, offer.text]
+    if offer.state != "open":
         lines.append(f"This offer is {offer.state}.")
     if offer.store is not None:
-        lines.append(f"At {offer.store.name}")
+        closes_s = _instant(offer.store.open_until)
+        until = "" if closes_s is None else f", open until {datetime.fromtimestamp(closes_s, zone):%H:%M}"
+        lines.append(f"At {offer.store.name}{until}")
     if offer.coupon is not None:
         lines += _coupon_lines(offer.coupon, now_s, zone)
     if offer.route is not None:
@@ -40,7 +42,8 @@ def offer_lines(offer: Offer, *, now_s: float, zone: tzinfo = UTC) -> list[str]:
 
 def panel(lines: list[str], *, title: str = "") -> Panel:
     """The lines as a phone's card in the terminal; the first one stands out. Markup in them is only text."""
-    text = Text()
+    # a link must stay whole even where the console is told not to wrap
+    text = Text(no_wrap=False, overflow="fold")
     for number, line in enumerate(lines):
         text.append(line if number == 0 else f"\n{line}", style="bold" if number == 0 else "")
     return Panel(text, title=Text(title) if title else None, width=90, title_align="left")
@@ -59,20 +62,17 @@ def _way(walk_m: str | None, walk_minutes: str | None) -> str:
 
 def _coupon_lines(coupon: Coupon, now_s: float, zone: tzinfo) -> list[str]:
     value = coupon.value
-    if isinstance(value, str):
-        told = value
-    elif value.percent is not None:
-        told = f"{value.percent} %"
-    else:
-        told = f"{value.amount or ''} {value.currency or ''}".strip()
-    lines = [f"Coupon {coupon.code}: {told}", *(f"  {term}" for term in coupon.terms)]
+    told = f"{value.percent:g} %" if value.percent is not None else f"{value.amount} {value.currency}"
+    lines = [f"Coupon {coupon.code}: {told}"]
+    if coupon.min_basket is not None:
+        lines.append(f"For baskets of {coupon.min_basket.amount} {coupon.min_basket.currency} and more")
     lines.append(_validity(_instant(coupon.valid_until), now_s, zone, what="Coupon valid"))
-    return lines
+    return [*lines, *coupon.terms, coupon.terms_url or ""]
 
 
 def _route_lines(route: Route) -> list[str]:
     lines = [_way(f"{route.distance_m:.0f}", f"{route.minutes:g}"), route.map_url or ""]
-    return lines + [f"  {number}. {step}" for number, step in enumerate(route.steps, start=1)]
+    return lines + [f"{number}. {step}" for number, step in enumerate(route.steps, start=1)]
 
 
 def _validity(until_s: float | None, now_s: float, zone: tzinfo, *, what: str = "Valid") -> str:

@@ -117,15 +117,16 @@ class SimulatedPhone:
         """A push in the form of FCM: the JSON body of the send request."""
         await self._arrive(from_fcm(message, self._clock.now_s()))
 
-    async def tap(self, push_id: str) -> Offer:
-        """The owner taps a notification: it leaves the screen and the app shows its offer as of now.
+    async def tap(self, push_id: str, *, here: tuple[float, float] | None = None) -> Offer:
+        """The owner taps a notification: it leaves the screen and the app shows its offer as of now, with the way
+        from `here` (lat, lng) when that is given.
 
         Raises LookupError when it is not on the screen (any more), and what `GeoClient.offer` raises."""
         notification = self._take(push_id)
         await self._receipt(push_id, "opened")
         if notification.offer_id is None:
             raise LookupError(f"push {push_id} carries no offer_id; nothing to open")
-        return await self.client.offer(notification.offer_id)
+        return await self.client.offer(notification.offer_id, here=here)
 
     async def dismiss(self, push_id: str) -> None:
         """The owner swipes a notification away. Raises LookupError when it is not on the screen."""

@@ -8,9 +8,9 @@ import msgspec
 
 from geo_service.clock import Clock
 from sdk_stub.policy import retry_in_s
-from sdk_stub.queue import Item, Lane, PhoneStore
+from sdk_stub.queue import Item, PhoneStore
 from sdk_stub.transport import CallRefused, NotAllowed, Transport, TryLater
-from sdk_stub.wire import Next, PingAnswer, RejectedPing, Transition
+from sdk_stub.wire import FenceEventAnswer, Next, PingAnswer, RejectedPing, Transition
 
 LARGEST_BATCH: Final = 500
 
@@ -109,8 +109,8 @@ class Sender:
 
     async def _send_all(self, result: FlushResult) -> None:
         try:
-            await self._send_singly("receipts", result)
-            await self._send_singly("fence_events", result)
+            await self._send_receipts(result)
+            await self._send_fence_events(result)
             await self._send_pings(result)
         except TryLater as failure:
             self._failures += 1
@@ -126,14 +126,29 @@ class Sender:
         else:
             self._failures, self._retry_at_s = 0, None
 
-    async def _send_singly(self, lane: Lane, result: FlushResult) -> None:
-        while items := self._store.head(lane, 1):
+    async def _send_receipts(self, result: FlushResult) -> None:
+        while items := self._store.head("receipts", 1):
             item = items[0]
             try:
                 await self._transport.send("POST", item.path, credential=self.credential(), body=item.body)
             except CallRefused as refusal:
                 result.refused.append(str(refusal))
-            self._store.remove(lane, [item.seq])
+            self._store.remove("receipts", [item.seq])
+
+    async def _send_fence_events(self, result: FlushResult) -> None:
+        while items := self._store.head("fence_events", 1):
+            item = items[0]
+            try:
+                answer = await self._transport.ask(
+                    FenceEventAnswer, "POST", item.path, credential=self.credential(), body=item.body
+                )
+            except CallRefused as refusal:
+                result.refused.append(str(refusal))
+            else:
+                self.advice = answer.next
+                result.rejected += answer.rejected
+                result.transitions += answer.transitions
+            self._store.remove("fence_events", [item.seq])
 
     async def _send_pings(self, result: FlushResult) -> None:
         size = self._batch_size

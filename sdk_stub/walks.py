@@ -88,7 +88,7 @@ class Walk(msgspec.Struct, frozen=True):
 
     def position_at(self, at_s: float) -> Point:
         """Where he truly is."""
-        return self._point_at(self.along_m(at_s))
+        return self.point_at(self.along_m(at_s))
 
     def speed_mps(self, at_s: float) -> float:
         """How fast he goes; 0 in a pause, before the start and after the end."""
@@ -111,7 +111,8 @@ class Walk(msgspec.Struct, frozen=True):
             return None
         return min(max(bisect_right(self.corner_at_m, along_m) - 1, 0), len(self.corners) - 2)
 
-    def _point_at(self, along_m: float) -> Point:
+    def point_at(self, along_m: float) -> Point:
+        """The point of the path that lies that many metres along it."""
         leg = self._leg_at(along_m)
         if leg is None:
             return self.corners[0]
@@ -157,10 +158,10 @@ def walk_along(
     waits_s = {pause.at_m: pause.for_s for pause in pauses}
     if any(not 0 <= at_m <= corner_at_m[-1] or for_s <= 0 for at_m, for_s in waits_s.items()):
         raise ValueError(f"a pause needs at_m from 0 to {corner_at_m[-1]:.0f} and for_s greater than 0")
-    stops_m = _stretches(corner_at_m[-1], unevenness) | waits_s.keys()
+    stretches_m = _every(_STRETCH_M, corner_at_m[-1]) if unevenness else {0.0, corner_at_m[-1]}
     knots: list[tuple[float, float]] = []
     now_s, gone_m, swing = start_s, 0.0, 0.0
-    for stop_m in sorted(stops_m):
+    for stop_m in sorted(stretches_m | waits_s.keys()):
         if stop_m > gone_m:
             swing = 0.8 * swing + chance.gauss(0, 0.6 * unevenness)
             now_s += (stop_m - gone_m) / (usual_mps * min(max(1 + swing, 0.5), 1.5))
@@ -182,7 +183,7 @@ def passes_at(walk: Walk, lat: float, lng: float) -> Passing:
     frame = LocalFrame.at(lat, lng)
     best = Passing(walk.start_s, frame.distance_m(*walk.position_at(walk.start_s)))
     for from_m, to_m in pairwise(_pieces(walk)):
-        start, end = frame.to_metres(*walk._point_at(from_m)), frame.to_metres(*walk._point_at(to_m))
+        start, end = frame.to_metres(*walk.point_at(from_m)), frame.to_metres(*walk.point_at(to_m))
         share = _nearest_share(start, end)
         east_m, north_m = (a + (b - a) * share for a, b in zip(start, end, strict=True))
         if hypot(east_m, north_m) < best.distance_m - 1e-6:
@@ -193,14 +194,11 @@ def passes_at(walk: Walk, lat: float, lng: float) -> Passing:
 def _pieces(walk: Walk) -> list[float]:
     """Metres along at which to cut the path, so that each piece is straight and short."""
     cuts = {*walk.corner_at_m, *(along_m for _, along_m in walk.knots)}
-    cuts |= _stretches(walk.length_m, 1.0, _LONGEST_PIECE_M)
-    return sorted(cuts)
+    return sorted(cuts | _every(_LONGEST_PIECE_M, walk.length_m))
 
 
-def _stretches(length_m: float, unevenness: float, stretch_m: float = _STRETCH_M) -> set[float]:
-    if unevenness == 0:
-        return {0.0, length_m}
-    return {stretch_m * number for number in range(int(length_m / stretch_m) + 1)} | {length_m}
+def _every(step_m: float, length_m: float) -> set[float]:
+    return {step_m * number for number in range(int(length_m / step_m) + 1)} | {length_m}
 
 
 def _nearest_share(start: tuple[float, float], end: tuple[float, float]) -> float:

@@ -62,9 +62,10 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WatchedFence(msgspec.Struct, frozen=True, kw_only=True):
-    """A circle for the phone's OS to watch."""
+    """A circle for the phone's OS to watch. Leaving the one of kind `refresh` means: ask for a new list."""
 
     geofence_id: str
+    kind: Literal["geofence", "refresh"] = "geofence"
     lat: float
     lng: float
     radius_m: float
@@ -100,6 +101,14 @@ class PingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     next: Next = Next()
 
 
+class FenceEventAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What `POST /v1/devices/me/geofence-events` answers; with a position the event counted as a ping."""
+
+    rejected: tuple[RejectedPing, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    next: Next = Next()
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """What `POST /v1/devices` answers."""
 
@@ -118,21 +127,31 @@ class OfferStore(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     lat: float
     lng: float
+    open_until: str | None = None
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
-    """A decimal text with its currency, or a share."""
+    """A decimal text with its currency."""
+
+    amount: str
+    currency: str
+
+
+class CouponValue(msgspec.Struct, frozen=True, kw_only=True):
+    """An amount of money, or a share of the basket."""
 
     amount: str | None = None
     currency: str | None = None
-    percent: str | float | None = None
+    percent: float | None = None
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     code: str
-    value: Money | str
+    value: CouponValue
     valid_until: str | None = None
+    min_basket: Money | None = None
     terms: tuple[str, ...] = ()
+    terms_url: str | None = None
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +168,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     title: str
     body: str
+    text: str = ""
     store: OfferStore | None = None
     coupon: Coupon | None = None
     route: Route | None = None

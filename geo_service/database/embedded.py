@@ -127,21 +127,23 @@ class EmbeddedPostgres:
         atexit.register(self.stop)
         return self._dsn
 
-    def stop(self) -> None:
-        """Give the server up. If nobody else uses it, it is stopped when this returns."""
+    def stop(self) -> bool:
+        """Give the server up. True when it is stopped now, False when somebody else still uses it."""
         if self._users_lock is None:
-            return
+            return not self._has_keeper()
         atexit.unregister(self.stop)
         # Only the last user gets the lock for himself. (Should the keeper get it in the moment of the change, it stops
         # the server all the same, and only the waiting is left out.)
         was_last = _try_lock(self._users_lock, exclusive=True)
         self._users_lock.close()
         self._users_lock, self._dsn, self._tcp_dsn = None, "", ""
-        if was_last and self._await_keepers_end() and self._keeper is not None:
+        is_stopped = was_last and self._await_keepers_end()
+        if self._keeper is not None and is_stopped:
             self._keeper.wait(STOP_PATIENCE_S)
         elif self._keeper is not None:
             _left_running.append(self._keeper)
         self._keeper = None
+        return is_stopped
 
     def __enter__(self) -> Self:
         self.start()

@@ -11,10 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from geo_service.database.database import Connection
+from geo_service.database.database import Connection, open_connection
 from geo_service.database.embedded import EmbeddedPostgres
 from geo_service.database.errors import DatabaseError
-from geo_service.database.migrate import migrate, open_connection
+from geo_service.database.migrate import migrate
 from geo_service.database.queries import load_queries
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -34,6 +34,7 @@ SECTIONS = {
     "Triggers": sql.triggers,
     "Row-level security": sql.row_security,
     "Policies": sql.policies,
+    "Functions that not everybody may call": sql.revokes,
     "Privileges": sql.grants,
     "Privileges on columns": sql.column_grants,
 }

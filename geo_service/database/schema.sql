@@ -742,6 +742,13 @@ create policy tenants_are_made_by_themselves on tenants for insert to public wit
 create policy own_tenant on transitions for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 create policy own_tenant on vouchers for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 
+-- Functions that not everybody may call
+
+revoke all on function claim_pushes(uuid,double precision,double precision,uuid[],integer) from public;
+revoke all on function commit_choices(uuid,double precision,jsonb) from public;
+revoke all on function read_snapshot(uuid,uuid,double precision) from public;
+revoke all on function record_outcomes(uuid,jsonb) from public;
+
 -- Privileges
 
 grant delete, insert, select, update on campaigns to geo_service;

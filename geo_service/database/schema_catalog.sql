@@ -73,8 +73,16 @@ select concat_ws(' ', format('create policy %I on %I', policyname, tablename),
  where schemaname = 'public'
  order by tablename, policyname
 
+-- name: revokes
+-- Functions that not everybody may call, which is otherwise the rule.
+select format('revoke all on function %s from public;', oid::regprocedure) as ddl
+  from pg_proc
+ where pronamespace = 'public'::regnamespace and proacl is not null
+   and not exists (select from aclexplode(proacl) where grantee = 0)
+ order by oid::regprocedure::text collate "C"
+
 -- name: grants
--- What others than the owner may do; a function with no line here may be called by everybody.
+-- What others than the owner may do.
 select format('grant %s on %s to %s;', string_agg(lower(privilege_type), ', ' order by privilege_type), thing,
            coalesce(quote_ident(r.rolname), 'public')) as ddl
   from (
@@ -85,7 +93,7 @@ select format('grant %s on %s to %s;', string_agg(lower(privilege_type), ', ' or
       from pg_proc where pronamespace = 'public'::regnamespace) things
  cross join aclexplode(acl) as g
   left join pg_roles r on r.oid = g.grantee
- where g.grantee <> owner
+ where g.grantee <> owner and not (g.grantee = 0 and thing like 'function %')
  group by thing, r.rolname
  order by thing collate "C", r.rolname
 
@@ -108,7 +116,10 @@ select kind || ' ' || name as thing
                when 'f' then 'foreign table' else 'sequence' end, relname
       from pg_class c
      where relnamespace = 'public'::regnamespace and relkind in ('v', 'm', 'p', 'f', 'S')
-       and not exists (select from pg_depend where objid = c.oid and deptype = 'i')
+       -- the sequence of an identity column belongs to the column
+       and not exists (
+           select from pg_depend
+            where relkind = 'S' and classid = 'pg_class'::regclass and objid = c.oid and deptype = 'i')
     union all
     select 'type', typname from pg_type
      where typnamespace = 'public'::regnamespace and typtype in ('e', 'd', 'r', 'c')

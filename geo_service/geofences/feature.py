@@ -1,13 +1,26 @@
 """GeoJSON to exact shapes and back: every problem at once, each with its path and what to send instead."""
 
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from geo_service.geofences import topology
 from geo_service.geofences.geometry import Area, Circle, Ring, Shape
-from geo_service.geofences.rings import Change, Notes, Problem, number, read_position, read_ring, shown, unwrap
+from geo_service.geofences.rings import (
+    Change,
+    Notes,
+    Position,
+    Problem,
+    number,
+    read_position,
+    read_ring,
+    shown,
+    unwrap,
+)
+from geo_service.geofences.seams import is_flat_map, sewn
 
-__all__ = ["Change", "Problem", "Repaired", "parse_geometry", "repair_geometry", "to_geojson"]
+__all__ = ["Change", "Problem", "Repaired", "parse_geometry", "repair_geometry", "stored_shape", "to_geojson"]
 
 MIN_RADIUS_M = 1.0
 MAX_RADIUS_M = 1_000_000.0
@@ -52,6 +65,26 @@ def repair_geometry(
     notes = Notes(repair=True)
     shape = _read(geometry, radius_m, path, radius_path, notes)
     return notes.problems if notes.problems or shape is None else Repaired(shape, notes.changes)
+
+
+def stored_shape(geometry: Mapping[str, Any], radius_m: float | None = None) -> Shape:
+    """The shape of a geometry that `parse_geometry` accepted before: the same as it would answer now, without looking
+    for problems again, which takes most of its time. Raises ValueError, TypeError or LookupError for anything else."""
+    kind, coordinates = geometry["type"], geometry["coordinates"]
+    if kind == "Point":
+        if radius_m is None:
+            raise ValueError("a Point without radius_m")
+        return Circle(float(coordinates[1]), float(coordinates[0]), float(radius_m))
+    notes = Notes()
+    parts = []
+    for rings in [coordinates] if kind == "Polygon" else coordinates:
+        read = [[(float(position[0]), float(position[1])) for position in ring] for ring in rings]
+        flat = is_flat_map([lng for lng, _ in read[0]])
+        part = topology.oriented([ring for ring in (_ring(ring, flat, "", notes) for ring in read) if ring])
+        parts.append(sewn(part) if flat else part)
+    if notes.problems:
+        raise ValueError(notes.problems[0].message)
+    return Area(tuple(topology.merge_neighbours(parts)))
 
 
 def to_geojson(shape: Shape) -> tuple[dict[str, Any], dict[str, float]]:
@@ -131,20 +164,31 @@ def _read_part(value: object, path: str, notes: Notes) -> tuple[Ring, ...] | Non
     if not isinstance(value, list | tuple) or not value:
         notes.problem(path, f"is {shown(value)}; send a list of rings, the outer one first")
         return None
-    rings: list[Ring] = []
-    good = True
-    for i, item in enumerate(value):
+    read = [read_ring(item, f"{path}[{i}]", notes) for i, item in enumerate(value)]
+    flat = read[0] is not None and is_flat_map([lng for lng, _ in read[0]])
+    # What goes round the globe is not mended, so it has to be good as it is.
+    strict = flat or not notes.repair
+    rings: dict[int, Ring] = {}
+    for i, positions in enumerate(read):
         where = f"{path}[{i}]"
-        positions = read_ring(item, where, notes)
-        ring = unwrap(positions, where, notes) if positions else None
-        if ring and (notes.repair or topology.check_ring(ring, where, notes)):
-            rings.append(ring)
-        elif not notes.repair or i == 0:
-            good = False
-    if not good:
+        ring = _ring(positions, flat, where, notes) if positions else None
+        if ring and (not strict or topology.check_ring(ring, where, notes)):
+            rings[i] = ring
+    if 0 not in rings or (strict and len(rings) < len(read)):
         return None
-    part = topology.oriented(rings)
-    return part if notes.repair or topology.check_part(part, path, notes) else None
+    part = topology.oriented(list(rings.values()))
+    if strict and not topology.check_part(part, path, notes):
+        return None
+    if flat and not (part := sewn(part)):
+        notes.problem(path, "covers the whole globe; send an area that ends somewhere")
+        return None
+    return part
+
+
+def _ring(positions: list[Position], flat: bool, path: str, notes: Notes) -> Ring | None:
+    if not flat:
+        return unwrap(positions, path, notes)
+    return Ring(array("d", [lng for lng, _ in positions]), array("d", [lat for _, lat in positions]))
 
 
 def _cut(part: tuple[Ring, ...]) -> list[tuple[Ring, ...]]:

@@ -11,6 +11,7 @@ MOST_FEATURE_CHARS = 1_000_000
 _READ_CHARS = 65_536
 # No token of JSON but a string is longer: an error farther from the end of what was read is no matter of reading on.
 _LONGEST_TOKEN = 64
+_AFTER_VALUE = frozenset(" \t\r\n,:]}")
 _SPACE = re.compile(r"[ \t\r\n]*")
 # Numbers are not needed, and turning a very long one into an int is slow or refused.
 _DECODER = json.JSONDecoder(parse_int=float)
@@ -160,12 +161,16 @@ class _Text:
                 if self._ended or self._is_final(failure):
                     raise BrokenStreamError(self._broken(failure.msg)) from None
             else:
-                # At the end of what was read a number may go on.
-                if end < len(self._text) or not await self._more():
+                # Near the end of what was read a number may go on.
+                if self._ends_at(end) or not await self._more():
                     start, self._at = self._at, end
                     return value, self._text[start:end]
                 continue
             await self._more()
+
+    def _ends_at(self, end: int) -> bool:
+        """Whether a value that was read up to here cannot be the beginning of a longer one."""
+        return self._text[end : end + 1] in _AFTER_VALUE or end + _LONGEST_TOKEN < len(self._text)
 
     def _is_final(self, failure: json.JSONDecodeError) -> bool:
         """Whether reading on cannot help."""

@@ -11,6 +11,7 @@ from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
 from geo_service.geofences.bulk_routes import bulk_endpoints
 from geo_service.geofences.cover import cover
+from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.fence_feature import (
     CheckedFence,
     FenceFeature,
@@ -30,7 +31,7 @@ from geo_service.geofences.fence_rows import (
     write_fences,
 )
 from geo_service.geofences.fence_search import FencesQuery, search_fences
-from geo_service.geofences.loading import Applied, Row, stored_shape
+from geo_service.geofences.loading import Applied, Row
 from geo_service.geofences.match_routes import MatchedTenant, match_endpoint
 from geo_service.geofences.store_routes import WRITERS, only_own_stores
 from geo_service.web.auth import Principal

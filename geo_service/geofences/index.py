@@ -36,7 +36,7 @@ _MANY_PER_SHAPE = 16
 # Per geofence: its centre (lat, lng); what turns degrees from there into shares of its outer radius, northward and
 # eastward; and the square of the share within which a point is surely inside.
 _COLUMNS = 5
-# A disc which holds every point, and none surely: for shapes too large or too far north for the plane.
+# A disc which holds every point, and none surely: for shapes too large, too far north or too near the antimeridian.
 _ANYWHERE = (0.0, 0.0, 0.0, 0.0, -1.0)
 _PLANE_M = 50_000.0
 _PLANE_LAT = 70.0
@@ -148,7 +148,7 @@ class GeofenceIndex:
             found.sort()
         return found
 
-    def containing_many(self, lats: Sequence[float], lngs: Sequence[float]) -> list[list[str]]:
+    def containing_many(self, lats: Sequence[float] | Floats, lngs: Sequence[float] | Floats) -> list[list[str]]:
         """`containing` for each of many points."""
         if len(lats) != len(lngs):
             raise ValueError(f"{len(lats)} latitudes and {len(lngs)} longitudes; give one of each per point")
@@ -206,7 +206,8 @@ class GeofenceIndex:
     def _beyond(self, handle: int, lat: float, lng: float, within_m: float) -> bool:
         """Whether a geofence is surely farther away than that, at a glance."""
         centre_lat, centre_lng, up, across, _ = self._discs[handle * _COLUMNS : (handle + 1) * _COLUMNS]
-        share = hypot((lat - centre_lat) * up, (lng - centre_lng) * across)
+        apart = abs(lng - centre_lng)
+        share = hypot((lat - centre_lat) * up, min(apart, 360.0 - apart) * across)
         return share * MIN_METRES_PER_DEGREE > (MAX_METRES_PER_DEGREE + within_m * up) * 1.05
 
     def _shape(self, handle: int) -> Shape:
@@ -246,7 +247,7 @@ def _disc(shape: Shape) -> "array[float]":
     lat, lng = shape.centre
     outer_m = shape.bounding_radius_m
     _, west, _, east = shape.bounds
-    if outer_m > _PLANE_M or abs(lat) > _PLANE_LAT or west > east:
+    if outer_m > _PLANE_M or abs(lat) > _PLANE_LAT or west > east or west == -180 or east == 180:
         return array("d", _ANYWHERE)
     frame = LocalFrame.at(lat, lng)
     # The scale of longitudes changes by tan(lat) per radian of latitude, that of latitudes by less than a hundredth.

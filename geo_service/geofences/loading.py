@@ -8,10 +8,8 @@ import structlog
 
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
-from geo_service.geofences import topology
-from geo_service.geofences.geometry import Area, Circle, Shape
+from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.registry import Fence
-from geo_service.geofences.rings import Notes, unwrap
 from geo_service.geofences.stores import Store
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import LatLng
@@ -79,21 +77,3 @@ def fence_of(row: Row) -> Fence | None:
         _LOG.error("geofence_unreadable", geofence_id=row["geofence_id"], error=type(failure).__name__)
         return None
     return Fence(row["geofence_id"], row["store_id"], row["name"], shape, row["dwell_s"], tuple(row["tags"]))
-
-
-def stored_shape(geometry: Mapping[str, Any], radius_m: float | None) -> Shape:
-    """The shape of a geometry that `feature.parse_geometry` took when it was written; the same as it would answer now,
-    without looking for problems again, which takes most of its time."""
-    coordinates = geometry["coordinates"]
-    if geometry["type"] == "Point":
-        if radius_m is None:
-            raise ValueError("a circle without radius")
-        return Circle(float(coordinates[1]), float(coordinates[0]), float(radius_m))
-    notes = Notes()
-    parts = []
-    for polygon in [coordinates] if geometry["type"] == "Polygon" else coordinates:
-        rings = [unwrap([(float(p[0]), float(p[1])) for p in ring], "", notes) for ring in polygon]
-        parts.append(topology.oriented([ring for ring in rings if ring is not None]))
-    if notes.problems:
-        raise ValueError(notes.problems[0].message)
-    return Area(tuple(topology.merge_neighbours(parts)))

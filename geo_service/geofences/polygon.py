@@ -40,6 +40,10 @@ _BLOCK = 2_000_000
 _DISC_LIMIT_M = 8_000_000.0
 
 
+# The pole that a ring goes round, if any.
+Pole: TypeAlias = Literal["north", "south"] | None
+
+
 class Bounds(NamedTuple):
     """Degrees; `west` is greater than `east` where the shape crosses the antimeridian (RFC 7946, 5.2)."""
 
@@ -54,7 +58,7 @@ class Ring(NamedTuple):
 
     lngs: "array[float]"
     lats: "array[float]"
-    pole: Literal["north", "south"] | None = None
+    pole: Pole = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +148,9 @@ class Area:
     def bounds(self) -> Bounds:
         """The box round it."""
         south, west, north, east = self._extent
-        poles = {ring.pole for ring in self.rings()}
-        if poles != {None}:
-            return Bounds(-90.0 if "south" in poles else south, -180.0, 90.0 if "north" in poles else north, 180.0)
-        if east - west >= 360:
-            return Bounds(south, -180.0, north, 180.0)
+        if east - west >= 360 or any(ring.pole for ring in self.rings()):
+            north_inside, south_inside = self._poles_inside
+            return Bounds(-90.0 if south_inside else south, -180.0, 90.0 if north_inside else north, 180.0)
         return Bounds(south, wrap_lng(west), north, wrap_lng(east))
 
     @property

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite, radians, sin
-from typing import Literal, TypeAlias, cast
+from typing import TypeAlias, cast
 
-from geo_service.geofences.polygon import Ring
+from geo_service.geofences.polygon import Pole, Ring
 
 Position: TypeAlias = tuple[float, float]
-Pole: TypeAlias = Literal["north", "south"] | None
 
 # A list longer than this helps nobody; the last entry then says how many were left out.
 MAX_PROBLEMS = 100
@@ -137,13 +136,11 @@ def read_ring(value: object, path: str, notes: Notes) -> list[Position] | None:
 def unwrap(positions: Sequence[Position], path: str, notes: Notes) -> Ring | None:
     """The ring with longitudes that run on past ±180, each edge the short way round, or None with the problem noted.
 
-    A ring that does not come back to its longitude goes round a pole: the one on the side of the smaller area, or the
-    one along which it was cut (as RFC 7946, 3.1.9 wants: down the antimeridian and along ±90).
+    A ring that does not come back to its longitude goes round a pole: the one on the side of the smaller area.
     """
-    open_ring, cut_pole = _without_pole_cut(list(positions[:-1]))
     turns = 0
-    xs, ys = [open_ring[0][0]], [open_ring[0][1]]
-    for (lng_0, lat_0), (lng, lat) in pairwise([*open_ring, open_ring[0]]):
+    xs, ys = [positions[0][0]], [positions[0][1]]
+    for (lng_0, lat_0), (lng, lat) in pairwise([*positions[:-1], positions[0]]):
         along_pole = lat == lat_0 and abs(lat) == 90
         if not along_pole:
             turns -= round((lng - lng_0) / 360)
@@ -154,7 +151,7 @@ def unwrap(positions: Sequence[Position], path: str, notes: Notes) -> Ring | Non
     round_the_pole = round((xs[-1] - xs[0]) / 360)
     pole: Pole = None
     if abs(round_the_pole) == 1:
-        pole = cut_pole or _nearer_pole(xs, ys)
+        pole = _nearer_pole(xs, ys)
     elif round_the_pole:
         notes.problem(path, "goes round a pole more than once; send a ring that goes round it once")
         return None
@@ -164,24 +161,6 @@ def unwrap(positions: Sequence[Position], path: str, notes: Notes) -> Ring | Non
     west = xs[0] if pole else min(xs)
     turn = 360 * ((west + 180) // 360)
     return Ring(array("d", [x - turn for x in xs]), array("d", ys), pole)
-
-
-def _without_pole_cut(ring: list[Position]) -> tuple[list[Position], Pole]:
-    """Takes off the detour by which a polygon round a pole is drawn as a rectangle: from (180, y) to (180, ±90), along
-    the pole to (-180, ±90) and back. What is left goes round the pole by itself."""
-    away = next((i for i, (_, lat) in enumerate(ring) if abs(lat) != 90), None)
-    if away is None:
-        return ring, None
-    ring = ring[away:] + ring[:away]
-    for sign, pole in ((1, "north"), (-1, "south")):
-        run = [i for i, (_, lat) in enumerate(ring) if lat == 90 * sign]
-        if not run or run[-1] - run[0] + 1 != len(run):
-            continue
-        before, after = ring[run[0] - 1], ring[(run[-1] + 1) % len(ring)]
-        first, last = ring[run[0]], ring[run[-1]]
-        if abs(last[0] - first[0]) == 360 and before[0] == first[0] and after[0] == last[0]:
-            return ring[: run[0]] + ring[run[-1] + 1 :], cast("Pole", pole)
-    return ring, None
 
 
 def _nearer_pole(xs: Sequence[float], ys: Sequence[float]) -> Pole:

@@ -8,27 +8,27 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from geo_service.geofences.polygon import Ring
+from geo_service.geofences.ellipsoid_area import ring_area_m2
+from geo_service.geofences.polygon import Pole, Ring
 
 _Corner: TypeAlias = tuple[float, float]
 _Edge: TypeAlias = tuple[_Corner, _Corner]
 
 
-def is_flat_map(rings: Sequence[Sequence[_Corner]]) -> bool:
-    """Whether a polygon, its positions (lng, lat) taken as they are, has edges down both sides of a map 360° wide."""
-    lngs = [lng for lng, _ in rings[0]]
+def is_flat_map(lngs: Sequence[float]) -> bool:
+    """Whether an outer ring, its longitudes taken as they are, has edges down both sides of a map 360° wide."""
     west, east = min(lngs), max(lngs)
     if east - west != 360:
         return False
-    down = {lng for (lng, _), (next_lng, _) in pairwise(rings[0]) if lng == next_lng}
+    down = {lng for lng, next_lng in pairwise(lngs) if lng == next_lng}
     return west in down and east in down
 
 
 def sewn(part: Sequence[Ring]) -> tuple[Ring, ...]:
-    """The same area without its seam, from a flat polygon whose outer ring runs against the clock and its holes with it.
-    Nothing is left of a polygon that covers the globe."""
+    """The same area without its seam, from a flat polygon, its outer ring against the clock and its holes with it; the
+    outer ring comes first again. Nothing is left of a polygon that covers the globe."""
     west = min(part[0].lngs)
     following = _following(_without_seam(part, west), west)
     rings = []
@@ -38,10 +38,13 @@ def sewn(part: Sequence[Ring]) -> tuple[Ring, ...]:
     southward = [ring for ring in rings if ring.pole == "south"]
     others = [ring for ring in rings if ring.pole is None]
     if northward and southward:
-        # A belt: all that is north of its southern rim, without what is north of its northern rim.
-        southward = [ring._replace(pole="north") for ring in southward]
-    elif not northward and not southward:
-        others.sort(key=lambda ring: min(ring.lngs))
+        # A belt is what lies to one side of its outer rim without what lies to that side of its inner one.
+        if ring_area_m2(*northward[0]) <= ring_area_m2(*southward[0]):
+            southward = [ring._replace(pole="north") for ring in southward]
+        else:
+            northward, southward = southward, [ring._replace(pole="south") for ring in northward]
+    # The outer ring is round all the others.
+    others.sort(key=lambda ring: -ring_area_m2(*ring))
     return (*northward, *southward, *others)
 
 
@@ -79,25 +82,19 @@ def _following(edges: Sequence[_Edge], west: float) -> dict[_Corner, list[_Edge]
 def _walk(following: dict[_Corner, list[_Edge]], west: float) -> Ring:
     """Takes one ring out of the edges, unwrapped."""
     start = next(iter(following))
-    place, shift = start, 0.0
-    lngs, lats = array("d"), array("d")
-    while True:
+    lngs, lats = array("d", [start[0]]), array("d", [start[1]])
+    place = start
+    while len(lngs) == 1 or place != start:
         leaving = following[place]
-        (lng, lat), (end_lng, end_lat) = leaving.pop()
+        (lng, _), (end_lng, end_lat) = leaving.pop()
         if not leaving:
             del following[place]
-        if lngs:
-            shift = lngs[-1] - lng
-        else:
-            lngs.append(lng)
-            lats.append(lat)
-        lngs.append(end_lng + shift)
+        lngs.append(lngs[-1] + end_lng - lng)
         lats.append(end_lat)
         place = _place((end_lng, end_lat), west)
-        if place == start:
-            break
+    # Against the clock: what lies to the left of a ring that goes east all the way round is north of it.
     turns = round((lngs[-1] - lngs[0]) / 360)
-    pole: Literal["north", "south"] | None = {1: "north", -1: "south"}.get(turns)  # type: ignore[assignment]  # as typed
+    pole: Pole = "north" if turns == 1 else "south" if turns == -1 else None
     turn = 360 * (((lngs[0] if pole else min(lngs)) + 180) // 360)
     return Ring(array("d", [lng - turn for lng in lngs]), lats, pole)
 

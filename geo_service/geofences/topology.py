@@ -15,6 +15,7 @@ import shapely
 from geo_service.geofences.ellipsoid_area import ring_area_m2
 from geo_service.geofences.polygon import Ring, planar
 from geo_service.geofences.rings import Notes, at
+from geo_service.geofences.seams import is_flat_map, sewn
 
 # Less is not a place but a slip: nothing of it is farther than 1 cm from its boundary.
 MIN_AREA_M2 = 0.01
@@ -49,6 +50,12 @@ def check_ring(ring: Ring, path: str, notes: Notes) -> bool:
         f"position {j}; send the corners in their order round the area, each place once",
     )
     return False
+
+
+def check_polygon(rings: Sequence[Ring], path: str, notes: Notes) -> bool:
+    """Whether each ring is good and they make a polygon; notes all that is wrong."""
+    bad = sum(not check_ring(ring, f"{path}[{i}]", notes) for i, ring in enumerate(rings))
+    return not bad and check_part(rings, path, notes)
 
 
 def check_part(rings: Sequence[Ring], path: str, notes: Notes) -> bool:
@@ -95,6 +102,7 @@ def merge_neighbours(parts: Sequence[tuple[Ring, ...]]) -> list[tuple[Ring, ...]
     touching = {i for pair in _pairs(polygons, _SHARE_AN_EDGE) for i in pair}
     apart = [part for i, part in enumerate(plain) if i not in touching]
     merged = rings_of(shapely.unary_union([polygons[i] for i in sorted(touching)])) if touching else []
+    merged = [sewn(part) if is_flat_map(part[0].lngs) else part for part in merged]
     return [*(part for part in parts if any(ring.pole for ring in part)), *_together(apart + merged)]
 
 
@@ -121,8 +129,7 @@ def repair(parts: Sequence[tuple[Ring, ...]], path: str, notes: Notes) -> list[t
     for i, part in enumerate(parts):
         where = f"{path}[{i}]" if len(parts) > 1 else path
         if any(ring.pole for ring in part):
-            if all([check_ring(ring, f"{where}[{k}]", notes) for k, ring in enumerate(part)]):
-                check_part(part, where, notes)
+            check_polygon(part, where, notes)
             continue
         mended.append(_repaired(part, where, notes))
     if _pairs(mended, _INTERIORS_MEET):

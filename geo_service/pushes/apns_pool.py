@@ -23,8 +23,7 @@ from geo_service.pushes.apns_protocol import ApnsConnection
 from geo_service.pushes.apns_tokens import ProviderTokens
 
 CONNECT_WITHIN_S = 5.0
-# after a failed connection; Apple takes rapid reconnecting for an attack, and a push beside a shop cannot
-# wait long
+# after a failed connection: Apple takes rapid reconnecting for an attack, but a push beside a shop cannot wait
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 TLS_GOODBYE_S = 1.0
@@ -35,8 +34,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class PoolLimits:
-    """How much a pool does at once. Pushes beyond `waiting` are turned away rather than kept without
-    bound."""
+    """How much a pool does at once. Pushes beyond `waiting` are turned away, not kept without bound."""
 
     connections: int = 10
     streams_per_connection: int = 100
@@ -94,6 +92,8 @@ class ApnsPool(APNsKeyConnectionPool):
         other push."""
         if self._closing:
             raise NotProcessedError("closed")
+        if deadline <= self.loop.time():
+            raise NotProcessedError("no_time")
         if len(self._waiting) >= self._limits.waiting:
             raise NotProcessedError("busy")
         exchange = Exchange(request, self.loop.create_future())
@@ -159,7 +159,7 @@ class ApnsPool(APNsKeyConnectionPool):
 
     def take_back(self, exchange: Exchange, reason: str) -> None:
         """Moves a push that was surely not processed to the front of the queue, once."""
-        if exchange.moved or exchange.answer.done():
+        if exchange.moved or exchange.answer.done() or self._closing:
             exchange.fail(NotProcessedError(reason))
             return
         exchange.moved = True
@@ -173,6 +173,7 @@ class ApnsPool(APNsKeyConnectionPool):
         self.connections.remove(connection)
         _CONNECTIONS.labels(self._environment).dec()
         if connection.answered or self._closing:
+            self._failures = 0
             self.capacity_changed()
         else:
             self._failed(NotProcessedError("connection_closed_by_peer"))
@@ -228,6 +229,8 @@ class ApnsPool(APNsKeyConnectionPool):
         self.capacity_changed()
 
     def _failed(self, failure: NotProcessedError, error: Exception | None = None) -> None:
+        if any(connection.answered for connection in self.connections):
+            self._failures = 0
         pause_s = min(FIRST_PAUSE_S * 2**self._failures, LONGEST_PAUSE_S)
         self._failures = min(self._failures + 1, 10)
         self._last_failure = failure

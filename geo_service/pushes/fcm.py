@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from pyfcm.errors import FCMError
 
 from geo_service.clock import Clock, SystemClock
 from geo_service.pushes.fcm_errors import FcmError, outcome_of_error, read_error
@@ -19,6 +20,7 @@ from geo_service.pushes.provider import Accepted, Outcome, Push, Unavailable, Un
 from geo_service.pushes.provider_metrics import count_outcome
 from geo_service.pushes.retry_after import retry_after_s
 from geo_service.pushes.trust import client_tls
+from geo_service.pushes.watched_socket import watched_socket
 
 FCM_URL = "https://fcm.googleapis.com"
 
@@ -66,7 +68,7 @@ class FcmProvider:
         try:
             self._api = FcmApi(str(config.service_account_file), config.url.rstrip("/"), self._tls)
             self._url: str = self._api.fcm_end_point
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, FCMError) as error:
             raise ValueError(
                 f"the FCM service account {config.service_account_file} cannot be used ({error}); "
                 "name the JSON key that Google's console made"
@@ -99,6 +101,8 @@ class FcmProvider:
     async def _send(self, push: Push, timeout_s: float) -> Outcome:
         if self._closed:
             return Unavailable("closed")
+        if timeout_s <= 0:
+            return Unavailable("no_time")
         if self._under_way >= self._config.max_concurrent + self._config.max_waiting:
             return Unavailable("busy")
         self._under_way += 1
@@ -171,7 +175,12 @@ class FcmProvider:
             trace.on_request_headers_sent.append(_note_sent)
             self._session = aiohttp.ClientSession(
                 # no limit: the slots are the limit, so that waiting for one is never mistaken for sending
-                connector=aiohttp.TCPConnector(limit=0, ssl=self._tls, keepalive_timeout=_IDLE_CONNECTION_S),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    ssl=self._tls,
+                    keepalive_timeout=_IDLE_CONNECTION_S,
+                    socket_factory=watched_socket,
+                ),
                 # the time limit is the push's own
                 timeout=aiohttp.ClientTimeout(total=None),
                 trace_configs=[trace],

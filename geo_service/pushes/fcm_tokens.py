@@ -7,6 +7,7 @@ endpoint.
 
 import asyncio
 import ssl
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from functools import partial
@@ -26,6 +27,8 @@ from geo_service.clock import Clock
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 REFRESH_BEFORE_END_S = 300.0
 FETCH_WITHIN_S = 5.0
+UNTOLD_LIFE_S = 1800.0
+_CLOSE_WITHIN_S = 2.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 
@@ -64,7 +67,8 @@ class FcmApi(FCMNotification):  # type: ignore[misc]  # pyfcm has no types
             request = google.auth.transport.requests.Request(session=session)
             # google-auth would wait for two minutes, and repeats a failing request twice
             self.credentials.refresh(partial(request, timeout=FETCH_WITHIN_S))
-        return self.credentials.token, self.credentials.expiry.replace(tzinfo=UTC).timestamp()
+        ends = self.credentials.expiry  # in UTC, without saying so; None when the answer did not name it
+        return self.credentials.token, ends.replace(tzinfo=UTC).timestamp() if ends else time.time() + UNTOLD_LIFE_S
 
 
 class AccessTokens:
@@ -101,9 +105,12 @@ class AccessTokens:
             self._ends_at_s = 0.0
 
     async def close(self) -> None:
-        """Waits for a refresh under way; it is bounded by its own time limits."""
+        """Waits a moment for a refresh under way."""
         if self._refresh is not None:
-            await asyncio.wait([self._refresh])
+            _, late = await asyncio.wait([self._refresh], timeout=_CLOSE_WITHIN_S)
+            for task in late:
+                task.cancel()
+                await asyncio.wait([task])
         self._thread.shutdown(wait=False)
 
     def _start_refresh(self) -> "asyncio.Task[None] | None":
@@ -117,10 +124,10 @@ class AccessTokens:
         loop = asyncio.get_running_loop()
         try:
             token, ends_at_s = await loop.run_in_executor(self._thread, self._api.fetch_access_token)
-        except google.auth.exceptions.RefreshError as error:
-            self._failed("oauth_refused", alert=not error.retryable, error=error)
-        except (google.auth.exceptions.GoogleAuthError, requests.RequestException) as error:
-            self._failed("oauth_unreachable", alert=False, error=error)
+        except Exception as error:
+            # no route, no TLS, a web page: google-auth lets through whatever a strange answer makes it stumble over
+            refused = isinstance(error, google.auth.exceptions.RefreshError) and _names_an_error(error)
+            self._failed("oauth_refused" if refused else "oauth_unreachable", alert=refused, error=error)
         else:
             self._token, self._ends_at_s = token, ends_at_s
             self._failures = 0
@@ -136,6 +143,11 @@ class AccessTokens:
         _FETCHED.labels(reason).inc()
         # only the kind of error: its text may quote the answer of the token endpoint
         _log.warning("fcm_access_token_failed", reason=reason, error=type(error).__name__, pause_s=pause_s)
+
+
+def _names_an_error(error: google.auth.exceptions.RefreshError) -> bool:
+    # with Google's JSON (invalid_grant and so on) there is a second argument; a proxy's page has only its text
+    return not error.retryable and len(error.args) > 1
 
 
 class _TlsAdapter(HTTPAdapter):

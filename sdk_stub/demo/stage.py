@@ -22,7 +22,9 @@ from sdk_stub.stand_in.fcm import FcmStandIn
 from sdk_stub.stand_in.identity import stand_in_identity
 from sdk_stub.stand_in.run import apns_settings, fcm_settings
 
-TOWN_FILE = Path(__file__).parents[2] / "fixtures" / "town.json"
+# In a checkout the town lies in fixtures/; in an installed package beside this module.
+_FOLDER = Path(__file__).parent
+TOWN_FILE = next(p for p in (_FOLDER.parents[1] / "fixtures" / "town.json", _FOLDER / "town.json") if p.is_file())
 TENANT = "lindenau"
 DAY_S = 86_400
 

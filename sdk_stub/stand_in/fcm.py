@@ -39,13 +39,14 @@ class FcmStandIn:
         self.script = FaultScript()
         self.access_tokens = AccessTokens(identity.fcm_key_file, CLIENT_EMAIL, access_token_s)
         self.latency_s = latency_s
-        #: what the token endpoint answers; 200 is normal
+        #: what the token endpoint answers; other than 200 it is a web page
         self.token_status = 200
         self._identity = identity
         self._port = port
         self._clock = clock or SystemClock()
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
+        self._peers: set[int] = set()
 
     @property
     def url(self) -> str:
@@ -54,6 +55,11 @@ class FcmStandIn:
     @property
     def token_uri(self) -> str:
         return f"{self.url}/token"
+
+    @property
+    def connections_made(self) -> int:
+        """How many connections brought pushes."""
+        return len(self._peers)
 
     async def start(self) -> None:
         """Listens. Raises `OSError` when the port is taken."""
@@ -83,13 +89,15 @@ class FcmStandIn:
     async def _token(self, request: web.Request) -> web.Response:
         form = await request.post()
         if self.token_status != 200:
-            return _json({"error": "internal_failure"}, self.token_status)
+            return web.Response(status=self.token_status, text="<html></html>", content_type="text/html")
         token = self.access_tokens.grant(str(form.get("grant_type", "")), str(form.get("assertion", "")))
         if token is None:
             return _json({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, 400)
         return _json({"access_token": token, "expires_in": self.access_tokens.valid_for_s, "token_type": "Bearer"})
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
+        if request.transport is not None:
+            self._peers.add(request.transport.get_extra_info("peername")[1])
         body = await request.read()
         if not self.access_tokens.is_good(request.headers.get("Authorization", "")):
             return _refused(refusal(401, "", "Request had invalid authentication credentials."))

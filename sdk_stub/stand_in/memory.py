@@ -40,6 +40,8 @@ class RecordedProvider:
             return Refused("payload_too_large", alert=True)
         if self._closed:
             return Unavailable("closed")
+        if timeout_s <= 0:
+            return Unavailable("no_time")
         fault = self.script.take(push.token)
         outcome = self._normal_outcome(push) if fault is None else self._scripted_outcome(push, fault)
         self._record(push, outcome, delivered=isinstance(outcome, Accepted) or (fault is not None and fault.delivered))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from service_process import Api, ServiceProcess, Shop, json_command
 
 from sdk_stub.stand_in.apns import ApnsStandIn
 from sdk_stub.stand_in.fcm import FcmStandIn
 from sdk_stub.stand_in.identity import stand_in_identity
 from sdk_stub.stand_in.run import apns_settings, fcm_settings
+from tests.acceptance.service_process import Api, ServiceProcess, Shop, json_command
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from service_process import Api, Shop
-
 from geo_service.replay.trace import TraceFix
 from geo_service.web.times import rfc3339
+from tests.acceptance.service_process import Api, Shop
 
 
 async def make_phone(api: Api, shop: Shop, name: str, platform: str) -> str:

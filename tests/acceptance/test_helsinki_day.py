@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_process import Api, ServiceProcess, Shop
-from shop_floor import make_phone, wire
 
 from geo_service.replay.readers import read_trace
 from geo_service.replay.trace import TraceFix, ordered
 from geo_service.web.times import UtcTime, rfc3339
 from sdk_stub.stand_in.apns import ApnsStandIn
 from sdk_stub.stand_in.fcm import FcmStandIn
+from tests.acceptance.service_process import Api, ServiceProcess, Shop
+from tests.acceptance.shop_floor import make_phone, wire
 
 DAY_START_S = UtcTime.parse("2016-08-26T06:00:00Z")
 UPLINK_S = 0.3

@@ -8,8 +8,6 @@ from typing import Any
 
 import aiohttp
 import asyncpg
-from service_process import Api, ServiceProcess, Shop
-from shop_floor import make_phone, wire
 
 from geo_service.presence.policy import DEFAULT, AdmissionPolicy
 from geo_service.replay.fence_file import read_fence_file
@@ -18,6 +16,8 @@ from geo_service.replay.trace import Trace, TraceFix
 from geo_service.web.times import UtcTime, rfc3339
 from sdk_stub.stand_in.apns import ApnsStandIn
 from sdk_stub.stand_in.fcm import FcmStandIn
+from tests.acceptance.service_process import Api, ServiceProcess, Shop
+from tests.acceptance.shop_floor import make_phone, wire
 
 START_S = UtcTime.parse("2026-05-04T10:00:00Z")
 LAT, LNG = 50.11, 9.99

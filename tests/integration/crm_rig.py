@@ -1,4 +1,4 @@
-"""Phones, CRM and till over the real ASGI app, with real keys and a real database, for the tenants `test` and `other`."""
+"""Phones, CRM and till over the real ASGI app, with real keys and database, for the tenants `test` and `other`."""
 
 import time
 from dataclasses import dataclass

@@ -4,7 +4,8 @@ import asyncio
 import uuid
 from typing import Any
 
-from crm_rig import LAT, LNG, START_S, CrmRig, redeem_body
+from crm_rig import LAT, LNG, CrmRig, redeem_body
+from manager_rig import START_S
 
 from geo_service.customers.holdings import EXPORTED
 from geo_service.web.times import rfc3339
@@ -92,7 +93,7 @@ async def test_the_picture_is_whole(crm_rig: CrmRig) -> None:
     assert [line["purposes"]["location"] for line in picture["consents"]] == [True]
     (push,) = picture["pushes"]
     assert (push["push_id"], push["state"]) == (crm_rig.handed_on[0], "pending")
-    assert push["title"] == "10 € bei Müller Marienplatz"
+    assert push["title"] == "10\N{NO-BREAK SPACE}€ bei Müller Marienplatz"
     assert push["opened_at"] is not None
     (decision,) = picture["decisions"]
     assert (decision["outcome"], decision["reason"], decision["campaign_id"]) == ("sent", "sent", "ten")

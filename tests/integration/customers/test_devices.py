@@ -5,13 +5,23 @@ import uuid
 
 import jwt
 import pytest
-from crm_rig import IOS_TOKEN, LAT, LNG, SECRET, START_S, CrmRig, device_body
+from crm_rig import IOS_TOKEN, LAT, LNG, SECRET, App, CrmRig, device_body
+from manager_rig import START_S
 
+from geo_service.presence.fix import Fix
 from geo_service.web.times import rfc3339
 
 
 async def push_tokens(rig: CrmRig) -> dict[str, str | None]:
     return {str(row["device_id"]): row["push_token"] for row in await rig.sql("select * from devices")}
+
+
+def known_position(rig: CrmRig, app: App) -> Fix | None:
+    """What this process believes about the phone."""
+    phone = rig.phones.by_device(uuid.UUID(app.device_id))
+    assert phone is not None
+    assert phone.memory.last == phone.track.last
+    return phone.track.last
 
 
 async def test_registers_and_is_known_by_its_token(crm_rig: CrmRig) -> None:
@@ -200,17 +210,14 @@ async def test_a_withdrawn_location_is_forgotten_at_once(crm_rig: CrmRig) -> Non
     await crm_rig.open_shop()
     app = await crm_rig.app_of("anna")
     await crm_rig.walk_past(app)
-    phone = crm_rig.phones.by_device(uuid.UUID(app.device_id))
-    assert phone is not None
-    assert phone.track.last is not None
+    assert known_position(crm_rig, app) is not None
     assert len(await crm_rig.sql("select * from presences")) == 1
     await app.consent(location=False)
-    assert phone.track.last is None
-    assert phone.memory.last is None
+    assert known_position(crm_rig, app) is None
     assert await crm_rig.sql("select * from presences") == []
     refused = (await app.ping(LAT, LNG)).json
     assert [one["reason"] for one in refused["rejected"]] == ["no_location_consent"]
-    assert phone.track.last is None
+    assert known_position(crm_rig, app) is None
 
 
 async def test_withdrawn_marketing_withdraws_what_waits(crm_rig: CrmRig) -> None:
@@ -235,9 +242,7 @@ async def test_a_phone_that_changes_hands_starts_anew(crm_rig: CrmRig) -> None:
     linked = (await app.link("bert")).json
     assert linked["consents_reset"] is True
     assert linked["consents"] == {"location": False, "marketing_push": False, "profiling": False}
-    phone = crm_rig.phones.by_device(uuid.UUID(app.device_id))
-    assert phone is not None
-    assert phone.track.last is None
+    assert known_position(crm_rig, app) is None
     bert = (await crm_rig.crm("GET", "/v1/customers/bert")).json
     assert (bert["visits"], bert["pushes"], bert["decisions"]) == ([], [], [])
     assert [line["text_version"] for line in bert["consents"]] == ["phone-changed-hands"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -145,8 +146,8 @@ async def test_an_owner_who_is_no_superuser_can_do_it_too(database_dsn: str) -> 
             await admin.execute(f"alter table {table} owner to {user}")
     finally:
         await admin.close()
-    address = database_dsn.split("@")[-1] if "@" in database_dsn else database_dsn.split("//")[-1]
-    dsn = f"postgresql://{user}:x@{address}"
+    parts = urlsplit(database_dsn)
+    dsn = parts._replace(netloc=f"{user}:x@{parts.netloc.rpartition('@')[2]}").geturl()
     try:
         await create_tenant(dsn, "acme")
         made = await create_key(dsn, "acme", "secret", ["crm"])

@@ -223,8 +223,8 @@ async def test_statement_whose_backend_is_killed(database: Database, owner: Conn
     assert await database.ping() > 0
 
 
-async def test_pool_heals_after_a_restart(tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / "data", durable=False)
+async def test_pool_heals_after_a_restart(quick_folder: Path) -> None:
+    postgres = EmbeddedPostgres(quick_folder / "pool", durable=False)
     dsn = await asyncio.to_thread(postgres.start)
     await migrate(dsn)
     database = await Database.connect(dsn, pool_size=3)

@@ -92,22 +92,29 @@ def is_stopped(data_dir: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data_dir = tmp_path_factory.mktemp("made") / "data"
+def made_once(quick_folder: Path) -> Path:
+    data_dir = quick_folder / "made once"
     with EmbeddedPostgres(data_dir, durable=False) as postgres:
         ask(postgres.start(), "create table kept as select 42 as answer")
     return data_dir
 
 
 @pytest.fixture
-def data_dir(made_once: Path, tmp_path: Path) -> Path:
+def folder(quick_folder: Path) -> Iterator[Path]:
+    """A folder for this test; not `tmp_path`, because clusters are large."""
+    with tempfile.TemporaryDirectory(dir=quick_folder) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def data_dir(made_once: Path, folder: Path) -> Path:
     """A data directory with a cluster that has the table `kept` in it."""
-    return Path(shutil.copytree(made_once, tmp_path / "data"))
+    return Path(shutil.copytree(made_once, folder / "data"))
 
 
-def test_first_start_makes_a_cluster_and_changes_nothing_outside(tmp_path: Path) -> None:
-    before = [(path, path.stat().st_mode, path.stat().st_uid) for path in (tmp_path, *tmp_path.parents)]
-    postgres = EmbeddedPostgres(tmp_path / "new" / "data", durable=False)
+def test_first_start_makes_a_cluster_and_changes_nothing_outside(folder: Path) -> None:
+    before = [(path, path.stat().st_mode, path.stat().st_uid) for path in (folder, *folder.parents)]
+    postgres = EmbeddedPostgres(folder / "new" / "data", durable=False)
     dsn = postgres.start()
     assert postgres.start() == dsn
     assert ask(dsn, "show jit") == "off"
@@ -115,11 +122,11 @@ def test_first_start_makes_a_cluster_and_changes_nothing_outside(tmp_path: Path)
     assert (
         ask(dsn, "select pg_encoding_to_char(encoding) from pg_database where datname = current_database()") == "UTF8"
     )
-    postgres.stop()
-    postgres.stop()
-    assert is_stopped(tmp_path / "new" / "data")
-    assert [(path, path.stat().st_mode, path.stat().st_uid) for path in (tmp_path, *tmp_path.parents)] == before
-    assert stat.S_IMODE((tmp_path / "new" / "data" / "password").stat().st_mode) == 0o600
+    assert postgres.stop()
+    assert postgres.stop()
+    assert is_stopped(folder / "new" / "data")
+    assert [(path, path.stat().st_mode, path.stat().st_uid) for path in (folder, *folder.parents)] == before
+    assert stat.S_IMODE((folder / "new" / "data" / "password").stat().st_mode) == 0o600
 
 
 def test_login_needs_the_password(data_dir: Path) -> None:
@@ -148,13 +155,13 @@ def test_secrets_of_the_service_are_not_in_the_servers_environment(
         assert "GEO_APNS_KEY_FILE" not in psutil.Process(server_pid(data_dir)).environ()
 
 
-def test_half_made_cluster_is_made_again(tmp_path: Path) -> None:
-    (tmp_path / "cluster.unfinished" / "base").mkdir(parents=True)
-    (tmp_path / "cluster.unfinished" / "PG_VERSION").write_text("18\n")
-    (tmp_path / "password").write_text("of the attempt that was cut off")
-    with EmbeddedPostgres(tmp_path, durable=False) as postgres:
+def test_half_made_cluster_is_made_again(folder: Path) -> None:
+    (folder / "cluster.unfinished" / "base").mkdir(parents=True)
+    (folder / "cluster.unfinished" / "PG_VERSION").write_text("18\n")
+    (folder / "password").write_text("of the attempt that was cut off")
+    with EmbeddedPostgres(folder, durable=False) as postgres:
         assert ask(postgres.start(), "select 1") == 1
-    assert not (tmp_path / "cluster.unfinished").exists()
+    assert not (folder / "cluster.unfinished").exists()
 
 
 def test_last_user_stops_the_server_whoever_started_it(data_dir: Path) -> None:
@@ -162,22 +169,24 @@ def test_last_user_stops_the_server_whoever_started_it(data_dir: Path) -> None:
         first_dsn = dsn_of(first)
         second = EmbeddedPostgres(data_dir, durable=False)
         assert second.start() == first_dsn
+        assert not second.stop()
+        assert second.start() == first_dsn
         first.kill()
         first.wait()
         assert ask(first_dsn, "select answer from kept") == 42
-        second.stop()
+        assert second.stop()
         assert is_stopped(data_dir)
 
 
-def test_processes_that_start_together_share_one_server(tmp_path: Path) -> None:
+def test_processes_that_start_together_share_one_server(folder: Path) -> None:
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(another_process(tmp_path / "data")) for _ in range(4)]
+        processes = [stack.enter_context(another_process(folder / "data")) for _ in range(4)]
         assert len({dsn_of(process) for process in processes}) == 1
         for process in processes:
             assert process.stdin is not None
             process.stdin.close()
         assert [process.wait(20) for process in processes] == [0, 0, 0, 0]
-        assert is_stopped(tmp_path / "data")
+        assert is_stopped(folder / "data")
 
 
 def test_server_stops_cleanly_when_its_user_is_killed(data_dir: Path) -> None:
@@ -265,32 +274,33 @@ def test_stale_pid_file_does_not_keep_the_server_from_starting(data_dir: Path, k
         zombie.wait()
 
 
-def test_path_too_long_for_a_socket_leaves_tcp(made_once: Path, tmp_path: Path) -> None:
-    data_dir = Path(shutil.copytree(made_once, tmp_path / ("long" * 25) / "data"))
+def test_path_too_long_for_a_socket_leaves_tcp(made_once: Path, folder: Path) -> None:
+    data_dir = Path(shutil.copytree(made_once, folder / ("long" * 25) / "data"))
     with EmbeddedPostgres(data_dir, durable=False) as postgres:
         assert postgres.start() == postgres.tcp_dsn
         assert ask(postgres.start(), "select answer from kept") == 42
 
 
-def test_path_with_odd_characters(made_once: Path, tmp_path: Path) -> None:
-    data_dir = Path(shutil.copytree(made_once, tmp_path / "it's 100% “mine”, ok"))
+def test_path_with_odd_characters(made_once: Path, folder: Path) -> None:
+    data_dir = Path(shutil.copytree(made_once, folder / "it's 100% “mine”, ok"))
     with EmbeddedPostgres(data_dir, durable=False) as postgres:
         assert ask(postgres.start(), "select answer from kept") == 42
 
 
 @pytest.mark.skipif(not DEBIAN_15.is_dir(), reason="Postgres 15 is not installed here")
-def test_other_binaries(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path / "data", binaries=DEBIAN_15, durable=False) as postgres:
+def test_other_binaries(folder: Path) -> None:
+    with EmbeddedPostgres(folder / "data", binaries=DEBIAN_15, durable=False) as postgres:
         assert str(ask(postgres.start(), "show server_version")).startswith("15.")
 
 
 @on_linux
 @pytest.mark.skipif(sys.platform != "win32" and os.geteuid() != 0, reason="only root can become nobody")
 def test_root_without_user_namespaces_runs_it_as_nobody_and_back(
-    made_once: Path, monkeypatch: pytest.MonkeyPatch
+    made_once: Path, quick_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Not below pytest's own folder, which nobody may enter.
-    with tempfile.TemporaryDirectory() as folder:
+    # Not below a folder that nobody may not enter.
+    memory = quick_folder.parent if quick_folder.parent.name == "shm" else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         Path(folder).chmod(0o755)
         data_dir = Path(shutil.copytree(made_once, Path(folder) / "data"))
         fresh_dir = Path(folder) / "fresh"
@@ -359,7 +369,7 @@ def test_file_in_the_place_of_the_data_directory_is_told(tmp_path: Path) -> None
 
 
 def test_platform_without_programs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_files.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(EmbeddedPostgresError, match="set GEO_DATABASE_URL"):
         EmbeddedPostgres(tmp_path).start()
 

@@ -1,7 +1,7 @@
 """Migrations against a real Postgres: order, records, refusals, roles, and many that come at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -180,16 +180,11 @@ async def test_postgres_away_is_unavailable(folder: Path) -> None:
         await migrate("postgresql://me@127.0.0.1:1/geo?sslmode=disable", folder=folder)
 
 
-async def test_link_cut_while_migrating(postgres_link_to_nothing_yet: str, folder: Path) -> None:
+async def test_connection_lost_while_migrating(empty_database_dsn: str, folder: Path) -> None:
     (folder / "0003_long.sql").write_text("select pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(DatabaseUnavailable):
-        await migrate(postgres_link_to_nothing_yet, folder=folder)
-    assert await pending(postgres_link_to_nothing_yet, folder=folder) == ["0003_long.sql"]
-
-
-@pytest.fixture
-def postgres_link_to_nothing_yet(empty_database_dsn: str) -> str:
-    return empty_database_dsn
+        await migrate(empty_database_dsn, folder=folder)
+    assert await pending(empty_database_dsn, folder=folder) == ["0003_long.sql"]
 
 
 class Cluster:
@@ -209,20 +204,19 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("roles") / "data", durable=False) as postgres:
+def own_cluster(quick_folder: Path) -> Iterator[Cluster]:
+    with EmbeddedPostgres(quick_folder / "roles", durable=False) as postgres:
         yield Cluster(postgres.start())
 
 
 @pytest.fixture
 async def cluster(own_cluster: Cluster) -> AsyncIterator[Cluster]:
-    """With a user `retailer`, who owns the databases `one` and `two` and may make roles, and no `geo_service`."""
+    """With a user `retailer`, who owns the database `one` and may make roles, and no `geo_service`."""
     await own_cluster.execute("create role retailer login createrole password 'secret'")
-    for name in ("one", "two"):
-        await own_cluster.execute(f"create database {name} owner retailer")
+    await own_cluster.execute("create database one owner retailer strategy file_copy")
     yield own_cluster
     for name in ("one", "two"):
-        await own_cluster.execute(f"drop database {name} with (force)")
+        await own_cluster.execute(f"drop database if exists {name} with (force)")
     await own_cluster.execute("drop role if exists geo_service; drop role retailer")
 
 
@@ -243,7 +237,8 @@ async def test_owner_who_may_make_roles_needs_nobody_else(cluster: Cluster) -> N
 
 
 async def test_two_databases_of_a_cluster_at_once(cluster: Cluster, folder: Path) -> None:
-    names = [path.name for path in sorted(folder.iterdir())]
+    await cluster.execute("create database two owner retailer strategy file_copy")
+    names = ["0001_things.sql", "0002_names.sql"]
     dsns = [cluster.dsn("retailer", name) for name in ("one", "two")]
     assert await asyncio.gather(*(migrate(dsn, folder=folder) for dsn in dsns)) == [names, names]
 

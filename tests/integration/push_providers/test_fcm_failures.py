@@ -1,6 +1,7 @@
 """What the FCM sender puts on the wire, how it lives with access tokens, and with a server that misbehaves."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -276,10 +277,27 @@ async def test_closing_is_bounded(
     assert asyncio.get_running_loop().time() - started < 2
 
 
-def test_a_service_account_file_that_is_none(fcm_config: FcmConfigs, tmp_path: Path) -> None:
+def test_a_service_account_file_that_is_none(fcm_config: FcmConfigs, identity: Identity, tmp_path: Path) -> None:
+    account = json.loads(identity.service_account_file("https://127.0.0.1:9/token").read_text())
+    del account["project_id"]
     broken = tmp_path / "account.json"
-    for content in ("", "{}", '{"type": "service_account", "private_key": "secret-text"}'):
+    for content in ("", "{}", '{"type": "service_account", "private_key": "secret-text"}', json.dumps(account)):
         broken.write_text(content)
         with pytest.raises(ValueError, match=r"account\.json cannot be used") as caught:
             FcmProvider(fcm_config("https://127.0.0.1:9", "", service_account_file=broken), SimulatedClock(0))
         assert "secret-text" not in str(caught.value)
+
+
+async def test_connections_are_kept(fcm: FcmProvider, fcm_stand_in: FcmStandIn, make_push: MakePush) -> None:
+    for _ in range(3):
+        await fcm.send(make_push(), timeout_s=5)
+    assert fcm_stand_in.connections_made == 1
+
+
+async def test_a_token_endpoint_that_is_a_web_page(
+    fcm: FcmProvider, fcm_stand_in: FcmStandIn, make_push: MakePush
+) -> None:
+    fcm_stand_in.token_status = 502
+    outcome = await fcm.send(make_push(), timeout_s=5)
+    assert isinstance(outcome, Unavailable)
+    assert (outcome.reason, outcome.alert) == ("oauth_unreachable", False)

@@ -173,6 +173,12 @@ async def test_an_expired_push_is_never_sent(part: Part, make_push: MakePush, cl
     assert part.log.after(0) == []
 
 
+async def test_no_time_is_no_attempt(part: Part, make_push: MakePush) -> None:
+    for timeout_s in (0.0, -1.0):
+        assert await part.provider.send(make_push(), timeout_s=timeout_s) == Unavailable("no_time")
+    assert part.log.after(0) == []
+
+
 async def test_a_payload_that_is_too_large_is_never_sent(part: Part, make_push: MakePush) -> None:
     outcome = await part.provider.send(make_push(body="ä" * 2100), timeout_s=5)
     assert outcome == Refused("payload_too_large", alert=True)

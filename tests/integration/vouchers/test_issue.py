@@ -4,8 +4,8 @@ import asyncio
 import re
 
 import pytest
-from crm_rig import START_S, CrmRig, voucher_body
-from manager_rig import store_body
+from crm_rig import CrmRig, voucher_body
+from manager_rig import START_S, store_body
 
 from geo_service.vouchers.answers import KEPT_FOR_S, forget_old_answers
 from geo_service.vouchers.codes import read_code

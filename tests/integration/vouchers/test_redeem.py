@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-from crm_rig import START_S, CrmRig, redeem_body
-from manager_rig import store_body
+from crm_rig import CrmRig, redeem_body
+from manager_rig import START_S, store_body
 
 from geo_service.tenants.keys import create_key
 from geo_service.web.times import rfc3339

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import geo_service
@@ -74,6 +74,7 @@ lines = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), mi
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(names, st.tuples(st.lists(lines, min_size=1), st.lists(lines, min_size=1))))
 def test_what_is_written_is_read(queries: dict[str, tuple[list[str], list[str]]]) -> None:
     text = "\n\n".join(

@@ -13,8 +13,8 @@ START_S = 1_700_000_000.0
 UNREACHABLE = google.auth.exceptions.TransportError("no route")  # type: ignore[no-untyped-call]  # google-auth types a part
 
 
-def refused(text: str, *, retryable: bool) -> Exception:
-    return google.auth.exceptions.RefreshError(text, retryable=retryable)  # type: ignore[no-untyped-call]  # as above
+def refused(*args: object, retryable: bool) -> Exception:
+    return google.auth.exceptions.RefreshError(*args, retryable=retryable)  # type: ignore[no-untyped-call]  # as above
 
 
 class Endpoint:
@@ -69,9 +69,11 @@ async def test_an_old_refusal_does_not_end_a_new_token() -> None:
 @pytest.mark.parametrize(
     ("error", "reason", "alert"),
     [
-        (refused("invalid_grant", retryable=False), "oauth_refused", True),
-        (refused("try again", retryable=True), "oauth_refused", False),
+        (refused("invalid_grant", {"error": "invalid_grant"}, retryable=False), "oauth_refused", True),
+        (refused("<html>", retryable=False), "oauth_unreachable", False),
+        (refused("later", {"error": "internal_failure"}, retryable=True), "oauth_unreachable", False),
         (UNREACHABLE, "oauth_unreachable", False),
+        (TypeError("string indices must be integers"), "oauth_unreachable", False),  # a web page with status 200
     ],
 )
 async def test_a_failure_is_remembered_for_a_moment(error: Exception, reason: str, alert: bool) -> None:

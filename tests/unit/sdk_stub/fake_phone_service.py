@@ -67,6 +67,8 @@ class FakeService:
                 return web.Response(status=204)
             case "GET", ["offers", _]:
                 return json(self.offer)
+            case "POST", ["devices", "me", "geofence-events"]:
+                return json({"accepted": True, "used_as": "wake_up", "rejected": [], "next": {"interval_s": 5}})
             case "GET", ["devices", "me", "geofences"]:
                 return json({"geofences": [{"geofence_id": "g", "lat": 50.0, "lng": 8.0, "radius_m": 100}]})
             case _:

@@ -106,15 +106,22 @@ async def test_the_offer_is_read_whole(client: GeoClient, service: FakeService) 
         "title": "10 €",
         "body": "today",
         "store": {"store_id": "s", "name": "Müller", "lat": 50.0, "lng": 8.0, "address": "new"},
-        "coupon": {"code": "C", "value": {"amount": "10.00", "currency": "EUR"}, "terms": ["from 30 €"]},
+        "coupon": {"code": "C", "value": {"percent": 20}, "terms": ["from 30 €"], "terms_url": None},
         "route": {"distance_m": 90, "minutes": 1, "steps": ["left"]},
         "expires_at": "2026-05-28T20:26:40.000Z",
     }
-    offer = await client.offer("o")
+    offer = await client.offer("o", here=(50.0, 8.0))
+    assert service.calls[-1].query == {"lat": "50.0000000", "lng": "8.0000000"}
     assert offer.store is not None
     assert offer.coupon is not None
     assert offer.route is not None
+    assert offer.coupon.value.percent == 20
     assert (offer.store.name, offer.coupon.terms, offer.route.steps) == ("Müller", ("from 30 €",), ("left",))
+
+
+async def test_a_fence_event_is_advised_like_a_ping(client: GeoClient) -> None:
+    result = await client.geofence_event("g", "enter", START_S)
+    assert (result.retry_at_s, client.advice.interval_s) == (None, 5.0)
 
 
 async def test_pings_go_in_batches_oldest_first_and_leave_the_queue(client: GeoClient, service: FakeService) -> None:

@@ -3,13 +3,14 @@
 import io
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from sdk_stub.display import notification_lines, offer_lines, panel
 from sdk_stub.tray import Notification
-from sdk_stub.wire import Coupon, Money, Offer, OfferStore, Route
+from sdk_stub.wire import Coupon, CouponValue, Money, Offer, OfferStore, Route
 
 NOW_S = 1_780_000_000.0
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,12 +20,15 @@ OFFER = Offer(
     state="open",
     title="10 € for you at Müller",
     body="Today only",
-    store=OfferStore(store_id="s", name="Müller", lat=50.0, lng=8.0),
+    text="Sun glasses are on the first floor.",
+    store=OfferStore(store_id="s", name="Müller", lat=50.0, lng=8.0, open_until="2026-05-28T20:45:00Z"),
     coupon=Coupon(
         code="ABCD-EFGH",
-        value=Money(amount="10.00", currency="EUR"),
+        value=CouponValue(amount="10.00", currency="EUR"),
         valid_until="2026-06-01T22:00:00Z",
-        terms=("from 30 €", "not with other coupons"),
+        min_basket=Money(amount="30.00", currency="EUR"),
+        terms=("not with other coupons",),
+        terms_url="https://shop.example/terms",
     ),
     route=Route(distance_m=87.4, minutes=1, map_url="https://maps.example/s", steps=("left", "straight on")),
     expires_at=EXPIRES,
@@ -56,11 +60,13 @@ def test_the_opened_offer() -> None:
     assert offer_lines(OFFER, now_s=NOW_S, zone=BERLIN) == [
         "10 € for you at Müller",
         "Today only",
-        "At Müller",
+        "Sun glasses are on the first floor.",
+        "At Müller, open until 22:45",
         "Coupon ABCD-EFGH: 10.00 EUR",
-        "from 30 €",
-        "not with other coupons",
+        "For baskets of 30.00 EUR and more",
         "Coupon valid until 2026-06-02 00:00",
+        "not with other coupons",
+        "https://shop.example/terms",
         "87 m on foot, 1 min",
         "https://maps.example/s",
         "1. left",
@@ -70,8 +76,18 @@ def test_the_opened_offer() -> None:
 
 
 def test_an_offer_that_is_gone_says_so() -> None:
-    gone = Offer(offer_id="o", state="redeemed", title="T", body="", coupon=Coupon(code="C", value=Money(percent="20")))
+    gone = Offer(
+        offer_id="o", state="redeemed", title="T", body="", coupon=Coupon(code="C", value=CouponValue(percent=20.0))
+    )
     assert offer_lines(gone, now_s=NOW_S) == ["T", "This offer is redeemed.", "Coupon C: 20 %"]
+
+
+@pytest.mark.parametrize("soft_wrap", [True, False])
+def test_a_long_link_is_shown_whole(soft_wrap: bool) -> None:
+    link = "https://maps.example/dir/?api=1&destination=50.118091,9.990098&travelmode=walking&end=here"
+    out = io.StringIO()
+    Console(file=out, width=50, color_system=None, soft_wrap=soft_wrap).print(panel(["T", link]))
+    assert link in "".join(line.strip("│ ") for line in out.getvalue().splitlines())
 
 
 @given(st.text())
@@ -81,6 +97,6 @@ def test_text_from_outside_gives_the_terminal_no_orders(text: str) -> None:
     )
     lines = notification_lines(shown, now_s=NOW_S)
     assert all(line.isprintable() for line in lines)
-    console = Console(file=io.StringIO(), width=200, color_system=None)
-    console.print(panel(lines, title="[/]"))
-    assert "[red]" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    out = io.StringIO()
+    Console(file=out, width=200, color_system=None).print(panel(lines, title="[/]"))
+    assert "[red]" in out.getvalue()

@@ -4,7 +4,7 @@ from math import exp, hypot
 from statistics import mean, quantiles
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo_service.geofences.geodesy import LocalFrame
@@ -74,6 +74,7 @@ def test_errors_last() -> None:
     assert abs(correlation[400]) < 0.35
 
 
+@settings(max_examples=20)
 @given(st.lists(st.floats(0, 600), min_size=1, max_size=20), st.sampled_from(["android", "ios"]))
 def test_a_fix_depends_on_the_seed_and_the_time_alone(offsets: list[float], platform: Platform) -> None:
     times = [WALK.start_s + offset for offset in offsets]

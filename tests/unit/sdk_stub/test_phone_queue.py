@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdk_stub.queue import LANES, Lane, PhoneStore
@@ -29,6 +29,7 @@ operations = st.lists(
 )
 
 
+@settings(max_examples=60)
 @given(operations)
 def test_it_is_a_bounded_queue_that_survives_a_crash_at_any_moment(steps: list[tuple[str, Lane, int]]) -> None:
     with TemporaryDirectory() as folder:
@@ -65,6 +66,7 @@ def test_it_is_a_bounded_queue_that_survives_a_crash_at_any_moment(steps: list[t
         store.close()
 
 
+@settings(max_examples=60)
 @given(st.integers(0, 400), st.binary(max_size=20))
 def test_a_journal_that_was_cut_or_scribbled_on_still_opens(keep: int, scribble: bytes) -> None:
     with TemporaryDirectory() as folder:

@@ -1,14 +1,20 @@
 """The client's own types against the service's: what one writes the other reads."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 
-from geo_service.presence.admit import Rejection
+from geo_service.offers.offer import Offer
 from geo_service.presence.fix import Ping
-from geo_service.presence.next_ping import NextPing, WatchedFence
-from geo_service.presence.pings import PingsAnswer, SeenTransition
-from sdk_stub.wire import Fix, PingAnswer
+from geo_service.presence.pings import PingsAnswer
+from geo_service.presence.watch_routes import FenceEvent, FenceEventAnswer, WatchList
+from sdk_stub import wire
+from sdk_stub.wire import Fix
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 fixes = st.builds(
@@ -38,15 +44,56 @@ def test_the_service_reads_every_usable_fix(fix: Fix) -> None:
     assert (ping.activity, ping.mocked, ping.ping_id) == (fix.activity, fix.mocked, "id-1")
 
 
-def test_the_client_reads_the_services_answer() -> None:
-    answer = PingsAnswer(
-        accepted=1,
-        rejected=[Rejection(1, "too_old", "drop such pings")],
-        transitions=[SeenTransition("g", "enter", "2026-05-28T20:26:40.000Z", 0.9)],
-        next=NextPing(5.0, 12.5, [WatchedFence("g", 50.0, 8.0, 100.0)]),
-    )
-    read = msgspec.json.decode(msgspec.json.encode(answer), type=PingAnswer)
-    assert (read.accepted, read.rejected[0].index, read.rejected[0].reason) == (1, 1, "too_old")
-    assert (read.transitions[0].geofence_id, read.transitions[0].kind) == ("g", "enter")
-    assert (read.next.interval_s, read.next.safe_radius_m) == (5.0, 12.5)
-    assert read.next.geofences[0].radius_m == 100.0
+def structs(found: inspect.Type) -> Iterator[inspect.StructType]:
+    """The structs that a type is made of, without those inside them."""
+    match found:
+        case inspect.StructType():
+            yield found
+        case inspect.UnionType():
+            for option in found.types:
+                yield from structs(option)
+        case inspect.ListType() | inspect.VarTupleType():
+            yield from structs(found.item_type)
+        case inspect.Metadata():
+            yield from structs(found.type)
+
+
+def unwritten(client: inspect.Type, service: inspect.Type, path: str) -> list[str]:
+    """Fields that the client reads and the service does not write."""
+    missing = []
+    for ours, theirs in zip(structs(client), structs(service), strict=True):
+        written = {field.encode_name: field.type for field in theirs.fields}
+        for field in ours.fields:
+            here = f"{path}.{field.encode_name}"
+            if field.encode_name in written:
+                missing += unwritten(field.type, written[field.encode_name], here)
+            else:
+                missing.append(here)
+    return missing
+
+
+@pytest.mark.parametrize(
+    ("client", "service"),
+    [
+        (wire.PingAnswer, PingsAnswer),
+        (wire.Offer, Offer),
+        (wire.WatchList, WatchList),
+        (wire.FenceEventAnswer, FenceEventAnswer),
+    ],
+)
+def test_the_service_writes_what_the_client_reads(client: Any, service: Any) -> None:
+    missing = set(unwritten(inspect.type_info(client), inspect.type_info(service), client.__name__))
+    # only the list of fences to watch has the refresh circle, and so a kind
+    assert missing <= {f"{client.__name__}.next.geofences.kind"}
+
+
+def test_the_comparison_sees_a_missing_field() -> None:
+    class Longer(msgspec.Struct):
+        new: int
+
+    assert unwritten(inspect.type_info(Longer), inspect.type_info(wire.Money), "M") == ["M.new"]
+
+
+def test_the_service_takes_the_clients_fence_event() -> None:
+    taken = {field.encode_name for field in msgspec.structs.fields(FenceEvent)}
+    assert {"geofence_id", "kind", "recorded_at", "lat", "lng", "accuracy_m"} <= taken

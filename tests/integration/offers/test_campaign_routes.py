@@ -1,0 +1,199 @@
+"""Campaigns over HTTP: what is stored and read back, targets that do not exist, versions, limits of keys."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from manager_rig import ManagerRig, Reply
+
+
+def campaign(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "10 euros on the way home",
+        "store_ids": ["s1"],
+        "trigger": {"on": "enter"},
+        "voucher": {"required": True, "min_value": {"amount": "5.00", "currency": "EUR"}},
+        "messages": {"de": {"title": "{voucher_value} bei {store_name}", "body": "{distance_m} m zu Fuß"}},
+        "status": "live",
+        **changes,
+    }
+
+
+@pytest.fixture(autouse=True)
+async def _stores(manager_rig: ManagerRig) -> None:
+    for store_id in ("s1", "s2"):
+        await manager_rig.put_store(store_id)
+    await manager_rig.put_fence("f1", "s1")
+    await manager_rig.put_fence("f2", "s2")
+
+
+async def put(rig: ManagerRig, campaign_id: str, body: object, **options: Any) -> Reply:
+    return await rig.ask("PUT", f"/v1/campaigns/{campaign_id}", body, **options)
+
+
+async def test_what_is_put_is_read_back_with_its_defaults(manager_rig: ManagerRig) -> None:
+    sent = campaign(
+        geofence_ids=["f2"],
+        tags=["front"],
+        quiet_hours={"from": "20:00", "until": "08:00"},
+        active_from="2026-01-01T00:00:00+01:00",
+        holdout=0.1,
+        limits={"per_customer_day": 3},
+    )
+    created = await put(manager_rig, "c1", sent)
+    assert created.status == 201
+    assert (
+        created.json.items()
+        >= {
+            **sent,
+            "campaign_id": "c1",
+            "version": 1,
+            "updated_at": "2026-05-28T20:26:40.000Z",
+            "active_from": "2025-12-31T23:00:00.000Z",
+            "window_s": 1800,
+            "limits": created.json["limits"],
+            "trigger": {"on": "enter", "dwell_s": None},
+            "voucher": {"required": True, "min_value": {"amount": "5.00", "currency": "EUR"}, "brands": []},
+        }.items()
+    )
+    assert created.json["limits"]["per_customer_day"] == 3
+    assert created.json["limits"]["per_customer_week"] == 2
+    read = await manager_rig.ask("GET", "/v1/campaigns/c1", key="qa")
+    assert (read.body, read.headers["etag"]) == (created.body, created.headers["etag"])
+    manager_rig.applied.clear()
+    same = await put(manager_rig, "c1", sent)
+    assert (same.status, same.body, manager_rig.applied) == (200, created.body, [])
+    changed = await put(manager_rig, "c1", campaign(status="paused"))
+    assert (changed.status, changed.json["version"], changed.json["status"]) == (200, 2, "paused")
+    assert (await manager_rig.ask("DELETE", "/v1/campaigns/c1")).status == 204
+    assert (await manager_rig.ask("GET", "/v1/campaigns/c1")).status == 404
+    assert (await manager_rig.ask("DELETE", "/v1/campaigns/c1")).status == 404
+
+
+async def test_a_live_campaign_runs_as_soon_as_it_is_answered(manager_rig: ManagerRig) -> None:
+    live = manager_rig.live.tenant(manager_rig.tenant_id)
+
+    def running() -> list[str]:
+        return [campaign_id for campaign_id, _ in live.book.campaigns(live.registry.fences["f1"])]
+
+    await put(manager_rig, "c1", campaign())
+    await put(manager_rig, "c2", campaign(status="draft"))
+    assert running() == ["c1"]
+    await put(manager_rig, "c2", campaign())
+    await put(manager_rig, "c1", campaign(status="paused"))
+    assert running() == ["c2"]
+    await manager_rig.ask("DELETE", "/v1/campaigns/c2")
+    assert running() == []
+
+
+async def test_targets_that_do_not_exist_are_named(manager_rig: ManagerRig) -> None:
+    refused = await put(manager_rig, "c1", campaign(store_ids=["s1", "s8", "s9"], geofence_ids=["f1", "f9"]))
+    assert refused.status == 422
+    assert refused.errors == {
+        "store_ids[1]": "there is no store s8; create it first",
+        "store_ids[2]": "there is no store s9; create it first",
+        "geofence_ids[1]": "there is no geofence f9; create it first",
+    }
+    assert (await manager_rig.ask("GET", "/v1/campaigns")).json["items"] == []
+
+
+async def test_bad_campaigns_are_refused_whole(manager_rig: ManagerRig) -> None:
+    refused = await put(
+        manager_rig,
+        "c1",
+        campaign(
+            trigger={"on": "arrive"}, window_s=1, messages={"german": {"title": ""}}, holdout=2, worth="much", x=1
+        ),
+    )
+    assert refused.status == 422
+    assert refused.errors.keys() == {
+        "trigger.on",
+        "window_s",
+        "messages.german",
+        "messages.german.title",
+        "messages.german.body",
+        "holdout",
+        "worth",
+        "x",
+    }
+    bodies: list[object] = [[], None]
+    bodies += [campaign(name="a\0"), campaign(tags=["\0"]), campaign(worth=1e300), campaign(active_from=1)]
+    for body in bodies:
+        reply = await put(manager_rig, "c1", body)
+        assert reply.status in (400, 422), body
+    assert (await manager_rig.ask("GET", "/v1/campaigns")).json["items"] == []
+
+
+async def test_if_match_lets_one_of_two_writers_through(manager_rig: ManagerRig) -> None:
+    etag = (await put(manager_rig, "c1", campaign())).headers["etag"]
+    replies = await asyncio.gather(
+        *(put(manager_rig, "c1", campaign(name=name), headers={"If-Match": etag}) for name in ("a", "b", "c"))
+    )
+    assert sorted(reply.status for reply in replies) == [200, 412, 412]
+    assert (await manager_rig.ask("DELETE", "/v1/campaigns/c1", headers={"If-Match": etag})).status == 412
+    creators = await asyncio.gather(
+        *(put(manager_rig, "c2", campaign(name=name), headers={"If-None-Match": "*"}) for name in ("a", "b", "c"))
+    )
+    assert sorted(reply.status for reply in creators) == [201, 412, 412]
+
+
+async def test_a_limited_key_writes_campaigns_for_its_own_stores_only(manager_rig: ManagerRig) -> None:
+    own = "manager/s1,s7"
+    assert (await put(manager_rig, "mine", campaign(), key=own)).status == 201
+    assert (await put(manager_rig, "fenced", campaign(store_ids=[], geofence_ids=["f1"]), key=own)).status == 201
+    for reaching in (
+        campaign(store_ids=["s1", "s2"]),
+        campaign(store_ids=["s1", "s9"]),
+        campaign(geofence_ids=["f2"]),
+        campaign(tags=["front"]),
+        campaign(store_ids=[]),
+    ):
+        for campaign_id in ("new", "mine"):
+            assert (await put(manager_rig, campaign_id, reaching, key=own)).status == 403, reaching
+    assert (await put(manager_rig, "new", campaign(store_ids=["s7"]), key=own)).errors.keys() == {"store_ids[0]"}
+
+    foreign = {"other": campaign(store_ids=["s2"]), "all": campaign(store_ids=[]), "tagged": campaign(tags=["front"])}
+    foreign["both"] = campaign(store_ids=["s1", "s2"])
+    foreign["fence"] = campaign(geofence_ids=["f2"])
+    for campaign_id, body in foreign.items():
+        assert (await put(manager_rig, campaign_id, body)).status == 201
+        assert (await manager_rig.ask("GET", f"/v1/campaigns/{campaign_id}", key=own)).status == 404
+        assert (await manager_rig.ask("DELETE", f"/v1/campaigns/{campaign_id}", key=own)).status == 404
+        assert (await put(manager_rig, campaign_id, campaign(), key=own)).status == 404
+    listed = await manager_rig.ask("GET", "/v1/campaigns", key=own)
+    assert [item["campaign_id"] for item in listed.json["items"]] == ["fenced", "mine"]
+    assert (await manager_rig.ask("DELETE", "/v1/campaigns/mine", key=own)).status == 204
+
+
+async def test_another_tenants_campaigns_do_not_exist(manager_rig: ManagerRig) -> None:
+    await put(manager_rig, "c1", campaign())
+    assert (await manager_rig.ask("GET", "/v1/campaigns/c1", tenant="other")).status == 404
+    assert (await manager_rig.ask("DELETE", "/v1/campaigns/c1", tenant="other")).status == 404
+    assert (await manager_rig.ask("GET", "/v1/campaigns", tenant="other")).json["items"] == []
+    # Its stores and geofences do not exist there either.
+    refused = await put(manager_rig, "c1", campaign(geofence_ids=["f1"]), tenant="other")
+    assert refused.errors.keys() == {"store_ids[0]", "geofence_ids[0]"}
+    assert (await put(manager_rig, "c1", campaign(store_ids=[], name="theirs"), tenant="other")).status == 201
+    assert (await manager_rig.ask("GET", "/v1/campaigns/c1")).json["name"] == campaign()["name"]
+
+
+async def test_scopes_and_pages(manager_rig: ManagerRig) -> None:
+    for i in range(5):
+        await put(manager_rig, f"c{i}", campaign())
+    first = (await manager_rig.ask("GET", "/v1/campaigns?limit=3", key="crm")).json
+    second = (await manager_rig.ask("GET", f"/v1/campaigns?limit=3&after={first['next']}", key="qa")).json
+    assert [item["campaign_id"] for page in (first, second) for item in page["items"]] == [f"c{i}" for i in range(5)]
+    assert second["next"] is None
+    for key in ("crm", "qa", "pos"):
+        assert (await put(manager_rig, "c1", campaign(), key=key)).status == 403
+        assert (await manager_rig.ask("DELETE", "/v1/campaigns/c1", key=key)).status == 403
+    assert (await manager_rig.ask("GET", "/v1/campaigns", key="pos")).status == 403
+
+
+async def test_a_campaign_that_cannot_be_read_does_not_keep_the_others_out(manager_rig: ManagerRig) -> None:
+    await put(manager_rig, "c1", campaign())
+    await put(manager_rig, "c2", campaign())
+    await manager_rig.sql("update campaigns set document = '{\"name\": 1}' where campaign_id = 'c1'")
+    await manager_rig.live.applied(manager_rig.tenant_id, "campaign", ["c1", "c2"])
+    live = manager_rig.live.tenant(manager_rig.tenant_id)
+    assert [id_ for id_, _ in live.book.campaigns(live.registry.fences["f1"])] == ["c2"]
