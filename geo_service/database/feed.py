@@ -127,7 +127,7 @@ class ChangeFeed:
     async def run(self, position: Position) -> None:
         """Hand on all changes since `position`, for ever; stop it by cancelling. Raises ChangesLostError."""
         LAG_SECONDS.set_function(lambda: self.lag_s)
-        self._position = position
+        self._position, self._read_at = position, None
         self._current_at_s = self._clock.now_s()
         while True:
             try:

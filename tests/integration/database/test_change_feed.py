@@ -357,6 +357,9 @@ async def test_away_for_longer_than_changes_are_kept(owner: Connection, database
     with pytest.raises(ChangesLostError, match="load everything anew"):
         async with asyncio.timeout(5):
             await task
+    async with running(feed):
+        await edit(owner, "anew")
+        await seen.until_seen("anew")
 
 
 async def test_reading_uses_the_index(owner: Connection, database_dsn: str) -> None:
