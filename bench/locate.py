@@ -128,7 +128,7 @@ def _bytes_each(shapes: Sequence[Shape]) -> float:
 
 def _cities(rng: random.Random) -> list[tuple[float, float, float]]:
     """(lat, lng, sigma in metres) in a box of the size of Europe, the first ones the largest."""
-    return [(rng.uniform(36, 60), rng.uniform(-10, 30), 8_000 / (1 + rank) ** 0.25 + 500) for rank in range(_CITIES)]
+    return [(rng.uniform(36, 60), rng.uniform(-10, 30), 15_000 / (1 + rank) ** 0.25 + 500) for rank in range(_CITIES)]
 
 
 def _in_a_city(rng: random.Random, cities: Sequence[tuple[float, float, float]]) -> tuple[float, float]:

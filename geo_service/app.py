@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from geo_service.clock import Clock, SimulatedClock, SystemClock
+from geo_service.context.opening_hours import warm_up
 from geo_service.customers.customer_routes import customer_endpoints
 from geo_service.customers.device_routes import device_endpoints
 from geo_service.database.database import Database
@@ -42,7 +43,9 @@ from geo_service.pushes.receipt_routes import receipt_endpoints
 from geo_service.routing.router import StraightRouter
 from geo_service.settings import Settings, SettingsError
 from geo_service.tenants.credential_lookup import StoredCredentials
+from geo_service.tenants.listing import tenant_ids
 from geo_service.tenants.tenants import ensure_default_tenant
+from geo_service.vouchers.answers import forget_old_answers
 from geo_service.vouchers.voucher_routes import voucher_endpoints
 from geo_service.web.auth import Authenticator
 from geo_service.web.credentials import parse_credential
@@ -54,6 +57,7 @@ from geo_service.web.serving import web_app
 _LOG = structlog.get_logger(__name__)
 
 SWEEP_INTERVAL_S = 0.5
+HOUSEKEEPING_INTERVAL_S = 3600.0
 # An edit must be live everywhere within a second even when its notification is lost.
 FEED_POLL_INTERVAL_S = 0.8
 # Counted and timed, but not worth a log line each when they go well.
@@ -115,9 +119,10 @@ class Service:
         feed = ChangeFeed(
             settings.database_listen_url or dsn, live.apply, SystemClock(), poll_interval_s=FEED_POLL_INTERVAL_S
         )
+        await asyncio.to_thread(warm_up)
         position = await feed.position()
         await live.load()
-        following = asyncio.create_task(_follow_for_ever(feed, live, position, authenticator))
+        following = asyncio.create_task(_follow_for_ever(feed, live, position, authenticator, phones))
         closing.push_async_callback(_cancel, following)
 
         send_policy = SendPolicy(fix_fresh_s=settings.fix_fresh_s, delivery_p95_s=settings.delivery_p95_s)
@@ -158,6 +163,8 @@ class Service:
         )
         sweeper = asyncio.create_task(_sweep_for_ever(dispatcher))
         closing.push_async_callback(_cancel, sweeper)
+        forgetter = asyncio.create_task(_forget_for_ever(database, clock))
+        closing.push_async_callback(_cancel, forgetter)
 
     async def _postgres(self) -> str:
         """The DSN of a database with the current schema. The embedded one is ours to bring up to date; another one is
@@ -214,7 +221,7 @@ async def _readiness(database: Database, feed: ChangeFeed) -> Readiness:
 
 
 async def _follow_for_ever(
-    feed: ChangeFeed, live: LiveTenants, position: Position, authenticator: Authenticator
+    feed: ChangeFeed, live: LiveTenants, position: Position, authenticator: Authenticator, phones: Phones
 ) -> None:
     """Follow the edits; where some were missed for good, begin again with all there is."""
     while True:
@@ -224,6 +231,7 @@ async def _follow_for_ever(
             _LOG.error("changes_lost", hint="the process was away for too long; loading everything anew")
             position = await feed.position()
             authenticator.forget_all()
+            phones.all_changed()
             await live.load()
 
 
@@ -234,6 +242,19 @@ async def _sweep_for_ever(dispatcher: Dispatcher) -> None:
         except DatabaseError as failure:
             _LOG.warning("sweep_failed", error=type(failure).__name__)
         await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+async def _forget_for_ever(database: Database, clock: Clock) -> None:
+    """Delete what has served its time."""
+    while True:
+        try:
+            async with database.connection() as connection:
+                ids = await tenant_ids(connection)
+            for tenant_id in ids:
+                await forget_old_answers(database, tenant_id, clock.now_s())
+        except DatabaseError as failure:
+            _LOG.warning("housekeeping_failed", error=type(failure).__name__)
+        await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

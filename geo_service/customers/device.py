@@ -13,7 +13,8 @@ from geo_service.web.wire import Body, FieldProblem, Reply, ShortText
 
 # Apple does not promise a length; all tokens so far are 32 bytes or more.
 _IOS_TOKEN = re.compile(r"(?:[0-9a-f]{2}){16,200}\Z")
-_ANDROID_TOKEN = re.compile(r"[!-~]{1,4096}\Z")
+# Visible ASCII without the backslash, which would mean something else to the database's cast to bytes.
+_ANDROID_TOKEN = re.compile(r"[!-\[\]-~]{1,4096}\Z")
 
 PushToken = Annotated[
     str,
@@ -38,7 +39,7 @@ def push_token_problem(platform: Platform, token: str) -> str | None:
         fits = _IOS_TOKEN.match(token.lower())
         return None if fits else "must be the APNs device token in hexadecimal, 32 to 400 digits"
     fits = _ANDROID_TOKEN.match(token)
-    return None if fits else "must be the FCM registration token: 1 to 4096 visible ASCII characters"
+    return None if fits else "must be the FCM registration token: 1 to 4096 visible ASCII characters, no backslash"
 
 
 class DeviceBody(Body, frozen=True):
@@ -87,12 +88,6 @@ class DevicePatch(Body, frozen=True):
     def problems(self) -> Iterable[FieldProblem]:
         if self.time_zone is not None and (problem := time_zone_problem(self.time_zone)) is not None:
             yield FieldProblem("time_zone", problem)
-        if self.platform is not None and self.push_token is None:
-            yield FieldProblem("push_token", "is missing; another platform has another push token")
-        elif self.platform is not None and self.push_token is not None:
-            problem = push_token_problem(self.platform, self.push_token)
-            if problem is not None:
-                yield FieldProblem("push_token", problem)
 
 
 class Registered(Reply, frozen=True):

@@ -3,17 +3,18 @@
 select pg_advisory_xact_lock(hashtextextended($1, 0))
 
 -- name: lock_devices
--- Locks the phone $1 (may be null) and whoever has one of the push tokens $2 (spellings of one), always in the same order.
+-- Locks the phone $1 (may be null) and whoever has a push token with one of the hashes $2, always in the same order.
 select device_id, platform
   from devices
- where device_id = $1 or (platform in ('ios', 'android') and push_token = any ($2::text[]))
+ where device_id = $1 or (platform in ('ios', 'android') and push_token is not null
+                          and sha256(push_token::bytea) = any ($2::bytea[]))
  order by device_id
    for no key update
 
 -- name: take_push_token
--- The phone that has the push token $2 of platform $1 loses it, unless it is $3 (may be null).
+-- The phone that has the push token with the hash $2 of platform $1 loses it, unless it is $3 (may be null).
 update devices set push_token = null, push_token_at = null
- where platform = $1 and push_token = $2 and device_id is distinct from $3
+ where platform = $1 and push_token is not null and sha256(push_token::bytea) = $2 and device_id is distinct from $3
 
 -- name: insert_device
 -- Registers a phone. $1 tenant, $2 device_id, $3 hash of its token, $4 platform, $5 push token, $6 push environment,

@@ -32,7 +32,7 @@ async def register(
     """Stores the phone; whoever had its push token loses it."""
     push_token = plain_push_token(body.platform, body.push_token)
     await _lock_for_push_token(connection, tenant_id, None, push_token)
-    await connection.execute(_SQL.take_push_token, body.platform, push_token, None)
+    await connection.execute(_SQL.take_push_token, body.platform, _hash(push_token), None)
     await connection.execute(
         _SQL.insert_device,
         tenant_id,
@@ -52,10 +52,16 @@ async def register(
 async def change(
     connection: Connection, tenant_id: str, device_id: uuid.UUID, body: DevicePatch, now_s: float
 ) -> Device:
-    """Changes what is given. Raises a `Problem`: 401 when the phone is gone, 422 for a token of the other platform."""
+    """Changes what is given. Raises a `Problem`: 401 when the phone is gone, 422 for a push token that is not one of
+    the platform's, or that is missing where the platform changes."""
     push_token = None
     if body.push_token is not None:
         push_token = await _take_push_token(connection, tenant_id, device_id, body.platform, body.push_token)
+    elif body.platform is not None:
+        row = await connection.fetchrow(_SQL.lock_device, device_id)
+        if row is not None and row["platform"] != body.platform:
+            message = "is missing; another platform has another push token"
+            raise invalid([FieldProblem("push_token", message)])
     row = await connection.fetchrow(
         _SQL.patch_device,
         device_id,
@@ -76,7 +82,7 @@ async def change(
 async def _take_push_token(
     connection: Connection, tenant_id: str, device_id: uuid.UUID, new_platform: Platform | None, push_token: str
 ) -> str:
-    """Takes the token from whoever has it; answers it as it is kept. Locks whatever spelling the platform asks for."""
+    """Takes the token from whoever has it; answers it as it is kept."""
     platforms = await _lock_for_push_token(connection, tenant_id, device_id, push_token)
     if device_id not in platforms:
         raise no_such_device()
@@ -85,7 +91,7 @@ async def _take_push_token(
     if problem is not None:
         raise invalid([FieldProblem("push_token", problem)])
     push_token = plain_push_token(platform, push_token)
-    await connection.execute(_SQL.take_push_token, platform, push_token, device_id)
+    await connection.execute(_SQL.take_push_token, platform, _hash(push_token), device_id)
     return push_token
 
 
@@ -93,7 +99,11 @@ async def _lock_for_push_token(
     connection: Connection, tenant_id: str, device_id: uuid.UUID | None, push_token: str
 ) -> dict[uuid.UUID, Any]:
     """The platforms of the phones that are now locked."""
-    digest = hashlib.sha256(push_token.lower().encode()).hexdigest()
-    await connection.execute(_SQL.wait_for_push_token, f"push token {tenant_id} {digest}")
-    rows = await connection.fetch(_SQL.lock_devices, device_id, [push_token, push_token.lower()])
+    as_hex = _hash(push_token.lower())
+    await connection.execute(_SQL.wait_for_push_token, f"push token {tenant_id} {as_hex.hex()}")
+    rows = await connection.fetch(_SQL.lock_devices, device_id, [_hash(push_token), as_hex])
     return {row["device_id"]: row["platform"] for row in rows}
+
+
+def _hash(push_token: str) -> bytes:
+    return hashlib.sha256(push_token.encode()).digest()

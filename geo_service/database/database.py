@@ -184,7 +184,23 @@ class Database:
                 timeout=acquire_timeout_s,
                 **_session(role, application_name, statement_cache_size, command_timeout_s),
             )
-        return cls(pool, acquire_timeout_s)
+        database = cls(pool, acquire_timeout_s)
+        try:
+            await database._check_role(role)
+        except BaseException:
+            pool.terminate()
+            raise
+        return database
+
+    async def _check_role(self, role: str | None) -> None:
+        """A pooler may drop the role without a word, and with it what keeps tenants apart."""
+        async with self.connection() as conn:
+            actual = await conn.fetchval(sql.acting_role)
+        if role is not None and actual != role:
+            raise DatabaseMisconfigured(
+                f"sessions run as {actual} and not as {role}, probably because a pooler drops startup parameters; "
+                f"have a database administrator run: alter role {actual} set role = '{role}'"
+            )
 
     async def close(self, *, patience_s: float = 10.0) -> None:
         """Waits for transactions under way, at most `patience_s`, then cuts them off."""
@@ -238,16 +254,23 @@ class Database:
         """`await work(conn)` in a transaction of the tenant, again from the start after a conflict, so `work` must
         have no other effects. Raises TransientConflict after the last attempt; DatabaseUnavailable is not retried,
         because the caller has its own deadline."""
-        for attempt in range(1, attempts):
-            try:
-                async with self.tenant(tenant_id, readonly=readonly) as conn:
-                    return await work(conn)
-            except TransientConflict:
-                RETRIES.inc()
-                # Both sides of a conflict come back; chance keeps them from meeting again.
-                await asyncio.sleep(random.uniform(0.001, 0.005) * 2**attempt)  # noqa: S311  not a secret
-        async with self.tenant(tenant_id, readonly=readonly) as conn:
-            return await work(conn)
+
+        async def attempt() -> Result:
+            async with self.tenant(tenant_id, readonly=readonly) as conn:
+                return await work(conn)
+
+        return await _retried(attempt, attempts)
+
+    async def call(self, query: str, *arguments: object, attempts: int = 4) -> list[asyncpg.Record]:
+        """The rows of one statement that sets the tenant itself (a function with `p_tenant` first): one round trip, and
+        again after a conflict. Raises as `run` does."""
+
+        async def attempt() -> list[asyncpg.Record]:
+            async with self.connection() as conn:
+                rows: list[asyncpg.Record] = await conn.fetch(query, *arguments)
+                return rows
+
+        return await _retried(attempt, attempts)
 
     async def ping(self, *, timeout_s: float = 1.0) -> float:
         """Seconds that a round trip took, for readiness. Raises DatabaseUnavailable, after `timeout_s` or before."""
@@ -258,3 +281,14 @@ class Database:
         except TimeoutError as error:
             raise DatabaseUnavailable(f"Postgres did not answer within {timeout_s} s") from error
         return time.perf_counter() - asked_s
+
+
+async def _retried(attempt: Callable[[], Awaitable[Result]], attempts: int) -> Result:
+    for number in range(1, attempts):
+        try:
+            return await attempt()
+        except TransientConflict:
+            RETRIES.inc()
+            # Both sides of a conflict come back; chance keeps them from meeting again.
+            await asyncio.sleep(random.uniform(0.001, 0.005) * 2**number)  # noqa: S311  not a secret
+    return await attempt()

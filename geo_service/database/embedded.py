@@ -26,10 +26,8 @@ from urllib.parse import quote
 import structlog
 
 from geo_service.database import server_files
+from geo_service.database.file_locks import LockHeldError, lock, try_lock
 from geo_service.database.server_files import EmbeddedPostgresError, Identity, Layout
-
-if sys.platform != "win32":
-    import fcntl
 
 SETTINGS = {
     "jit": "off",  # a plan of the hot path runs for a millisecond, compiling one takes a hundred
@@ -109,13 +107,15 @@ class EmbeddedPostgres:
         try:
             self._layout.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._lock_file("start.lock") as start_lock:
-                _lock(start_lock, exclusive=True, patience_s=START_PATIENCE_S)
+                lock(start_lock, exclusive=True, patience_s=START_PATIENCE_S)
                 users_lock = self._lock_file("users.lock")
                 # Waits for a keeper that is stopping its server.
-                _lock(users_lock, exclusive=False, patience_s=STOP_PATIENCE_S)
+                lock(users_lock, exclusive=False, patience_s=STOP_PATIENCE_S)
                 if not (self._has_keeper() and self._await_ready(None)):
                     self._launch(binaries)
                 self._read_dsn()
+        except LockHeldError as error:
+            raise EmbeddedPostgresError(f"{error}; if that process hangs, end it and try again") from error
         except OSError as error:
             raise EmbeddedPostgresError(
                 f"{self._layout.data_dir} cannot be used ({error}); make it yours, or choose another GEO_DATA_DIR"
@@ -134,7 +134,7 @@ class EmbeddedPostgres:
         atexit.unregister(self.stop)
         # Only the last user gets the lock for himself. (Should the keeper get it in the moment of the change, it stops
         # the server all the same, and only the waiting is left out.)
-        was_last = _try_lock(self._users_lock, exclusive=True)
+        was_last = try_lock(self._users_lock, exclusive=True)
         self._users_lock.close()
         self._users_lock, self._dsn, self._tcp_dsn = None, "", ""
         is_stopped = was_last and self._await_keepers_end()
@@ -192,8 +192,10 @@ class EmbeddedPostgres:
             "server_lock": str(self._layout.data_dir / "server.lock"),
             "run_as": who.run_as,
         }
-        # Nothing secret of ours belongs into the environment of a server.
-        environment = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+        # Nothing secret of ours belongs into the environment of a server. (Without a locale in it, Postgres on macOS
+        # starts a thread to find one, and then refuses to start because it has threads.)
+        kept = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
+        environment = {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
         with self._layout.log.open("ab") as output:
             keeper = subprocess.Popen(  # noqa: S603  our own program
                 [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py"))],
@@ -204,9 +206,9 @@ class EmbeddedPostgres:
                 env=environment,
                 start_new_session=True,
             )
-        with contextlib.suppress(BrokenPipeError), keeper.stdin or contextlib.nullcontext() as orders_pipe:
-            if orders_pipe is not None:
-                orders_pipe.write(json.dumps(orders).encode())
+        assert keeper.stdin is not None
+        with contextlib.suppress(BrokenPipeError), keeper.stdin:
+            keeper.stdin.write(json.dumps(orders).encode())
         return keeper
 
     def _await_ready(self, keeper: "subprocess.Popen[bytes] | None") -> bool:
@@ -266,11 +268,12 @@ class EmbeddedPostgres:
         """Where the output of the next start will begin in the log."""
         if self._layout.log.exists() and self._layout.log.stat().st_size > LARGEST_LOG_BYTES:
             self._layout.log.replace(self._layout.log.with_suffix(".log.old"))
-        return self._layout.log.stat().st_size if self._layout.log.exists() else 0
+        self._layout.log.touch(mode=0o600)
+        return self._layout.log.stat().st_size
 
     def _has_keeper(self) -> bool:
         with self._lock_file("server.lock") as server_lock:
-            return not _try_lock(server_lock, exclusive=True)
+            return not try_lock(server_lock, exclusive=True)
 
     def _await_keepers_end(self) -> bool:
         began_s = time.monotonic()
@@ -286,27 +289,7 @@ class EmbeddedPostgres:
 
     def _can_be_used(self) -> bool:
         with self._lock_file("users.lock") as users_lock:
-            return _try_lock(users_lock, exclusive=False)
+            return try_lock(users_lock, exclusive=False)
 
     def _lock_file(self, name: str) -> IO[str]:
         return (self._layout.data_dir / name).open("a")
-
-
-def _lock(file: IO[str], *, exclusive: bool, patience_s: float) -> None:
-    deadline_s = time.monotonic() + patience_s
-    while not _try_lock(file, exclusive=exclusive):
-        if time.monotonic() > deadline_s:
-            raise EmbeddedPostgresError(
-                f"another process has held {file.name} for {patience_s:.0f} s; if it hangs, end it and try again"
-            )
-        time.sleep(0.01)
-
-
-def _try_lock(file: IO[str], *, exclusive: bool) -> bool:
-    if sys.platform == "win32":
-        raise EmbeddedPostgresError("there is no embedded Postgres for Windows; set GEO_DATABASE_URL")
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -10,7 +10,7 @@ select seq, tenant_id::text as tenant_id, kind, id, xid::text as xid, at
  where xid >= pg_snapshot_xmin($1::text::pg_snapshot)
    and (xid, seq) > ($3::text::xid8, $4::bigint)
    and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
-
+   and pg_visible_in_snapshot(xid, $2::text::pg_snapshot)
  order by xid, seq
  limit $5
 

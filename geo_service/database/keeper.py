@@ -64,7 +64,6 @@ def keep(orders: Orders, users_lock: IO[str]) -> int:
         if server.poll() is not None:
             if not came_up:
                 return abs(server.returncode) or 1
-            forget_pid_file(Path(orders["cluster"]), server.pid)
             if time.monotonic() - started_s > SETTLED_AFTER_S:
                 back_off_s = 0.1
             tell(f"the server ended with status {server.returncode}; starting it again in {back_off_s:.1f} s")
@@ -117,13 +116,6 @@ def is_ready(cluster: Path, pid: int) -> bool:
     except OSError:
         return False
     return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
-
-
-def forget_pid_file(cluster: Path, pid: int) -> None:
-    """The number of a server that was killed may soon belong to another process, and then no server would start."""
-    with contextlib.suppress(OSError):
-        if (cluster / "postmaster.pid").read_text().split("\n", 1)[0].strip() == str(pid):
-            (cluster / "postmaster.pid").unlink()
 
 
 def pause(duration_s: float) -> bool:

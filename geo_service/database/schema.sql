@@ -99,7 +99,7 @@ begin
 
     return query
     with choice as materialized (
-        select c.*
+        select c.*, d.customer_id as owner_id
           from jsonb_to_recordset(p_choices) as c (
               choice_id uuid, device_id uuid, customer_id text,
               transitions jsonb, presences jsonb, "left" jsonb, decisions jsonb, push jsonb)
@@ -166,7 +166,7 @@ begin
             tenant_id, decision_id, choice_id, device_id, customer_id, geofence_id, store_id, campaign_id,
             trigger_kind, visit_id, outcome, reason, push_id, deadline_at, inputs,
             recorded_at, received_at, matched_at, decided_at, committed_at)
-        select p_tenant, e.decision_id, c.choice_id, c.device_id, c.customer_id, e.geofence_id, e.store_id, e.campaign_id,
+        select p_tenant, e.decision_id, c.choice_id, c.device_id, c.owner_id, e.geofence_id, e.store_id, e.campaign_id,
                e.trigger_kind, e.visit_id,
                case when coalesce(g.refusal, e.reason) = 'sent' then 'sent' else 'suppressed' end,
                coalesce(g.refusal, e.reason),
@@ -655,7 +655,7 @@ CREATE INDEX decisions_by_device ON public.decisions USING btree (tenant_id, dev
 CREATE INDEX decisions_by_push ON public.decisions USING btree (tenant_id, push_id) WHERE (push_id IS NOT NULL);
 CREATE INDEX decisions_by_time ON public.decisions USING btree (tenant_id, decided_at DESC, decision_id);
 CREATE INDEX devices_by_customer ON public.devices USING btree (tenant_id, customer_id) WHERE (customer_id IS NOT NULL);
-CREATE UNIQUE INDEX devices_by_push_token ON public.devices USING btree (tenant_id, platform, push_token) WHERE (push_token IS NOT NULL);
+CREATE UNIQUE INDEX devices_by_push_token ON public.devices USING btree (tenant_id, platform, sha256((push_token)::bytea)) WHERE (push_token IS NOT NULL);
 CREATE INDEX geofences_by_store ON public.geofences USING btree (tenant_id, store_id);
 CREATE INDEX idempotent_answers_by_age ON public.idempotent_answers USING btree (tenant_id, at);
 CREATE INDEX pushes_by_customer ON public.pushes USING btree (tenant_id, customer_id, committed_at DESC);

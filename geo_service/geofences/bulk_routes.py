@@ -1,5 +1,6 @@
 """Many geofences at once over HTTP: streamed in, streamed out."""
 
+import math
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -105,6 +106,10 @@ async def _with_first(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterato
 
 
 def _broken_off(broken: ImportBrokenError) -> Problem:
-    stored = broken.result.created + broken.result.updated
-    after = f" {stored} geofences before it were stored; mend it and send all of it again." if stored else ""
-    return Problem(400, f"{broken}{after or ' Nothing was stored.'}", extra={"stored": broken.result})
+    created, updated = broken.result.created, broken.result.updated
+    before = f"Until then {created} were created and {updated} updated" if created + updated else "Nothing was stored"
+    stored_extra = {"stored": broken.result}
+    if broken.retry_after_s is None:
+        return Problem(400, f"{broken} {before}; mend it and send all of it again.", extra=stored_extra)
+    headers = {"Retry-After": str(math.ceil(broken.retry_after_s))}
+    return Problem(503, f"{broken} {before}; send all of it again.", extra=stored_extra, headers=headers)

@@ -56,6 +56,7 @@ async def import_file(settings: Settings, file: Path, tenant: str) -> bool:
                     _chunks(file),
                     time.time(),
                     lambda done: progress.update(task, completed=done),
+                    lines=True if file.suffix.lower() in (".ndjson", ".jsonl", ".geojsonl", ".geojsons") else None,
                 )
         except ImportBrokenError as broken:
             print(f"{file}: {broken}", file=sys.stderr)

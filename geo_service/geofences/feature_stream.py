@@ -159,7 +159,7 @@ class _Text:
                 raise BrokenStreamError(self._broken("it is nested too deeply")) from None
             except json.JSONDecodeError as failure:
                 if self._ended or self._is_final(failure):
-                    raise BrokenStreamError(self._broken(failure.msg)) from None
+                    raise BrokenStreamError(self._broken(failure.msg.removesuffix(" starting at"))) from None
             else:
                 # Near the end of what was read a number may go on.
                 if self._ends_at(end) or not await self._more():

@@ -94,7 +94,7 @@ class CheckedFence(msgspec.Struct, frozen=True):
 
 
 class RefusedFence(msgspec.Struct, frozen=True):
-    """A feature that may not be stored, with all that is wrong; its ids as far as they can be read."""
+    """A feature that may not be stored, with all that is wrong; its ids as far as they can be ids."""
 
     problems: list[FieldProblem]
     geofence_id: str | None
@@ -140,9 +140,9 @@ def read_feature(body: bytes, *, geofence_id: str | None = None, repair: bool = 
                 pass
             case read:
                 shape = read
-    known_id = geofence_id or sent_id
+    known_id = geofence_id or _name(sent_id)
     if problems or feature is None or shape is None or known_id is None:
-        return RefusedFence(problems, known_id, sent.store_id if isinstance(sent.store_id, str) else None)
+        return RefusedFence(problems, known_id, _name(sent.store_id))
     return CheckedFence(known_id, _as_stored(known_id, feature, shape, changes), shape, changes)
 
 
@@ -179,6 +179,11 @@ def _sent(raw: object) -> _Sent:
     )
 
 
+def _name(value: object) -> str | None:
+    """What may be asked of the database and written into an answer."""
+    return value if isinstance(value, str) and _NAME.search(value) else None
+
+
 def _member(raw: object, name: str) -> object:
     return raw.get(name) if isinstance(raw, dict) else None
 
@@ -197,5 +202,5 @@ def _id_problems(sent_id: str | None, geofence_id: str | None) -> Iterable[Field
             yield FieldProblem("id", f'must be "{geofence_id}", as in the address; send that or leave it out')
     elif sent_id is None:
         yield FieldProblem("id", "is missing; send the geofence_id")
-    elif _NAME.search(sent_id) is None:
+    elif _name(sent_id) is None:
         yield FieldProblem("id", "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -")

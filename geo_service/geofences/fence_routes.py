@@ -164,7 +164,7 @@ class _Fences:
         geofence_id, principal = call.path["geofence_id"], call.principal
         read = read_feature(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
 
-        async def write(conn: Connection) -> tuple[LockedFence | None, FenceVersion]:
+        async def write(conn: Connection) -> tuple[LockedFence | None, FenceVersion, CheckedFence]:
             stores = await lock_stores(conn, [read.store_id] if read.store_id is not None else [])
             before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
             fence = _admit(geofence_id, read, principal, before, stores)
@@ -173,12 +173,12 @@ class _Fences:
             after = (await write_fences(conn, [fence], locked, call.received_at_s)).get(geofence_id, before)
             if after is None:
                 raise TransientConflict("somebody else has created the geofence meanwhile")
-            return before, after
+            return before, after, fence
 
-        before, after = await self._database.run(principal.tenant_id, write)
+        before, after, fence = await self._database.run(principal.tenant_id, write)
         if after is not before:
             await self._applied(principal.tenant_id, "geofence", [geofence_id])
-        return Answer(_written(read, call.query.repair), status=201 if before is None else 200, etag=after.etag)
+        return Answer(_written(fence, call.query.repair), status=201 if before is None else 200, etag=after.etag)
 
     async def delete(self, call: Call[None, None]) -> Answer:
         geofence_id, principal = call.path["geofence_id"], call.principal
@@ -215,10 +215,9 @@ def _admit(
     return read
 
 
-def _written(read: CheckedFence | RefusedFence, repair: bool) -> WrittenFence:
-    assert isinstance(read, CheckedFence), "what was refused is not answered"
-    changes = [RepairChange(change.path, change.message) for change in read.changes]
-    return WrittenFence(**msgspec.structs.asdict(read.feature), changes=changes if repair else msgspec.UNSET)
+def _written(fence: CheckedFence, repair: bool) -> WrittenFence:
+    changes = [RepairChange(change.path, change.message) for change in fence.changes]
+    return WrittenFence(**msgspec.structs.asdict(fence.feature), changes=changes if repair else msgspec.UNSET)
 
 
 def _no_geofence(geofence_id: str) -> Problem:

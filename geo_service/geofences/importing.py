@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from geo_service.database.database import Connection, Database
-from geo_service.database.errors import TransientConflict
+from geo_service.database.errors import DatabaseUnavailable, TransientConflict
 from geo_service.geofences.feature_stream import MOST_FEATURE_CHARS, BrokenStreamError, split_features
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature
 from geo_service.geofences.fence_rows import lock_fences, lock_stores, no_such_store, write_fences
@@ -46,11 +46,13 @@ class ImportResult(Reply, frozen=True):
 
 
 class ImportBrokenError(Exception):
-    """The stream broke off; `result` says what was stored before."""
+    """The import could not be finished; `result` says what was stored before. `retry_after_s` is set when the stream
+    was good and the database was away: the same may succeed then."""
 
-    def __init__(self, message: str, result: ImportResult) -> None:
+    def __init__(self, message: str, result: ImportResult, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.result = result
+        self.retry_after_s = retry_after_s
 
 
 async def import_features(
@@ -69,7 +71,7 @@ async def import_features(
     that comes twice: the later one counts.
 
     `store_ids` limits the import to geofences of these stores. `on_progress` hears how many features are done;
-    `applied` hears what was written. Raises ImportBrokenError, and DatabaseError for the batch under way."""
+    `applied` hears what was written. Raises ImportBrokenError."""
     run = _Import(database, tenant_id, now_s, store_ids, applied)
     try:
         async for body in split_features(chunks, lines=lines):
@@ -78,9 +80,13 @@ async def import_features(
                 on_progress(run.taken)
             # Reading a feature takes up to some milliseconds; others wait for the event loop.
             await asyncio.sleep(0)
+        await run.flush()
     except BrokenStreamError as broken:
         raise ImportBrokenError(str(broken), run.result()) from None
-    await run.flush()
+    except DatabaseUnavailable as away:
+        raise ImportBrokenError("The database is away.", run.result(), away.retry_after_s) from away
+    except TransientConflict as conflict:
+        raise ImportBrokenError("Too many write the same geofences at once.", run.result(), 1.0) from conflict
     return run.result()
 
 

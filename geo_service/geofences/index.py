@@ -50,6 +50,7 @@ class GeofenceIndex:
 
     def __init__(self) -> None:
         self._table = CellTable()
+        self._get = self._table.get
         self._handles: dict[str, int] = {}
         self._ids: list[str] = []
         self._shapes: list[Shape | None] = []
@@ -129,7 +130,8 @@ class GeofenceIndex:
 
     def containing(self, lat: float, lng: float) -> list[str]:
         """Geofences that contain the point, exactly, in the order of their ids."""
-        postings = self._at(_latlng_to_cell(lat, lng, FINE))
+        cell = _latlng_to_cell(lat, lng, FINE)
+        postings = self._at(cell) if self._coarse else self._get(cell)
         if not postings:
             return []
         found = []
@@ -139,9 +141,11 @@ class GeofenceIndex:
             if not posting & 1:
                 i = handle * _COLUMNS
                 up = (lat - discs[i]) * discs[i + 2]
+                if up > 1.0 or up < -1.0:
+                    continue
                 across = (lng - discs[i + 1]) * discs[i + 3]
                 square = up * up + across * across
-                if square > 1.0 or (square > discs[i + 4] and not self._shape(handle).contains(lat, lng)):
+                if square > 1.0 or (square > discs[i + 4] and not self._shapes[handle].contains(lat, lng)):  # type: ignore[union-attr]  # the table names living fences only
                     continue
             found.append(self._ids[handle])
         if len(found) > 1:
@@ -179,7 +183,7 @@ class GeofenceIndex:
         """
         if not 0 <= within_m <= MAX_NEAR_M:
             raise ValueError(f"within_m is {within_m:g}; give 0 to {MAX_NEAR_M:g} metres")
-        get = self._table.get
+        get = self._get
         cells = cells_near(lat, lng, within_m, FINE)
         postings = {posting for cell in cells for posting in get(cell, ())}
         for clear, fill in self._coarse:
@@ -198,9 +202,9 @@ class GeofenceIndex:
 
     def _at(self, cell: int) -> tuple[int, ...]:
         """What the table holds for a fine cell and its ancestors."""
-        postings = self._table.get(cell, ())
+        postings = self._get(cell, ())
         for clear, fill in self._coarse:
-            postings += self._table.get(cell & clear | fill, ())
+            postings += self._get(cell & clear | fill, ())
         return postings
 
     def _beyond(self, handle: int, lat: float, lng: float, within_m: float) -> bool:

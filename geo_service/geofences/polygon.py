@@ -71,25 +71,21 @@ class Area:
 
     def contains(self, lat: float, lng: float) -> bool:
         """Whether the point (degrees, lng in [-180, 180]) is inside; the boundary is inside."""
-        if self._polar:
+        plain = self._plain
+        if plain is None:
             return bool(self.contains_many(np.array([lat]), np.array([lng]))[0])
-        south, west, north, east = self._extent
-        if not south <= lat <= north:
+        south, west, north, east, chains = plain
+        if lat < south or lat > north:
             return False
-        # The same meridian on each turn of the globe that the rings reach: nearly always one, or none.
-        lng -= 360.0 * floor((lng - west) / 360.0)
-        while lng <= east:
-            if self._contains_unwrapped(lat, lng):
-                return True
-            lng += 360.0
-        return False
-
-    def _contains_unwrapped(self, lat: float, lng: float) -> bool:
-        if self.vertices <= _FEW_VERTICES:
-            return _inside(self._chains, lat, lng)
-        geometry = self._prepared
-        return bool(shapely.intersects_xy(geometry, lng, lat)) or bool(
-            shapely.dwithin(geometry, shapely.Point(lng, lat), _TOLERANCE_DEG)
+        if lng < west or lng > east:
+            # The same meridian on another turn of the globe.
+            lng += 360.0 if lng < west else -360.0
+            if lng < west or lng > east:
+                return False
+        if chains is not None:
+            return _inside(chains, lat, lng)
+        return bool(shapely.intersects_xy(self._prepared, lng, lat)) or bool(
+            shapely.dwithin(self._prepared, shapely.Point(lng, lat), _TOLERANCE_DEG)
         )
 
     def contains_many(self, lats: Floats, lngs: Floats) -> Bools:
@@ -139,7 +135,7 @@ class Area:
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def vertices(self) -> int:
         """How many vertices it has, closing ones not counted."""
         return sum(len(ring.lngs) - 1 for ring in self.rings())
@@ -191,7 +187,7 @@ class Area:
 
     # -- derived once, when first needed ---------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def _extent(self) -> tuple[float, float, float, float]:
         """South, west, north, east of the unwrapped rings; `west` in [-180, 180) unless a pole is enclosed."""
         return (
@@ -202,6 +198,15 @@ class Area:
         )
 
     @cached_property
+    def _plain(self) -> tuple[float, float, float, float, tuple[nearest.Chain, ...] | None] | None:
+        """What `contains` needs at once: the extent and, where the vertices are few, the rings. None for an area with a
+        pole, or so wide that a point may have to be looked for on two turns of the globe."""
+        south, west, north, east = self._extent
+        if self._polar or east - west >= 360:
+            return None
+        return south, west, north, east, self._chains if self.vertices <= _FEW_VERTICES else None
+
+    @property
     def _polar(self) -> bool:
         """Whether a pole is inside or on the boundary: there, every longitude is the same point."""
         south, _, north, _ = self._extent

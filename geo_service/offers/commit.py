@@ -92,8 +92,7 @@ class Committer:
     async def _run(self, commits: list[Commit]) -> list[str | None]:
         now_s = max(commit.now_s for commit in commits)
         rows = [commit.row for commit in commits]
-        async with self._database.connection() as connection:
-            ended = await connection.fetch(_SQL.commit_choices, commits[0].tenant_id, now_s, rows)
+        ended = await self._database.call(_SQL.commit_choices, commits[0].tenant_id, now_s, rows)
         reasons = {record["choice_id"]: record["reason"] for record in ended}
         return [reasons.get(commit.row["choice_id"]) for commit in commits]
 

@@ -146,8 +146,8 @@ class Decider:
         ]
 
     async def _snapshot(self, phone: Phone) -> Snapshot | None:
-        async with self._database.connection() as connection:
-            raw = await connection.fetchval(_SQL.read_snapshot, phone.tenant_id, phone.device_id, self._clock.now_s())
+        now_s = self._clock.now_s()
+        ((raw,),) = await self._database.call(_SQL.read_snapshot, phone.tenant_id, phone.device_id, now_s)
         return msgspec.convert(raw, Snapshot, strict=False) if raw is not None else None
 
     def _observe(

@@ -151,6 +151,11 @@ class Phones:
         if self._loading:
             self._changed_while_loading.add(device_id)
 
+    def all_changed(self) -> None:
+        """Changes may have been missed: read every phone anew before its next ping counts."""
+        for device_id in self._by_device:
+            self.changed(device_id)
+
     async def location_consent_is(self, device_id: uuid.UUID, given: bool) -> None:
         """The consent that was just written holds from here on; with one taken back, all positions are forgotten."""
         self.changed(device_id)

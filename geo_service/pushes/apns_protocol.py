@@ -78,6 +78,7 @@ class ApnsConnection(APNsTLSClientProtocol):
         self._blocked: dict[int, Exchange] = {}  # waiting for flow control with a part of their bodies
         self._settings_seen = False
         self._draining = False
+        self._hung_up = False
         self._flush_planned = False
         self._liveness = Liveness(self._ping, self._on_dead)
         self._log = _log.bind(environment=environment)
@@ -122,7 +123,8 @@ class ApnsConnection(APNsTLSClientProtocol):
                 exchange.fail(NotProcessedError("no_capacity"))
             else:
                 exchange.fail(OutcomeUnknownError("no_answer"))
-        self._liveness.unanswered(exchange.started_at)
+        if not exchange.answer.cancelled():
+            self._liveness.unanswered(exchange.started_at)
         self._after_change()
 
     def drain(self) -> None:
@@ -131,17 +133,16 @@ class ApnsConnection(APNsTLSClientProtocol):
         self._after_change()
 
     def close(self) -> None:
-        """Says goodbye and closes; what is still in flight becomes unknown. `ended` is set when it is
-        done."""
+        """Says goodbye and closes; what is still in flight becomes unknown. `ended` is set when it is done."""
         self._draining = True
-        if self.transport is not None and self._open:
+        if not self._hung_up:
             self.conn.close_connection()
-            self.flush()
-            self.transport.close()
+            self._hang_up()
 
     def abort(self) -> None:
         """Closes without a word, for a peer that does not listen."""
         self._draining = True
+        self._hung_up = True
         if self.transport is not None:
             self.transport.abort()
 
@@ -161,15 +162,14 @@ class ApnsConnection(APNsTLSClientProtocol):
         except ProtocolError as error:
             self._log.warning("apns_protocol_error", error=str(error))
             self._draining = True
-            self.flush()
-            if self.transport is not None:
-                self.transport.close()
+            self._hang_up()  # with the GOAWAY that h2 has prepared
             return
         self.flush()
         self._after_change()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._draining = True
+        self._hung_up = True
         self._liveness.stop()
         exchanges, self._exchanges = list(self._exchanges.values()), {}
         for exchange in exchanges:
@@ -179,7 +179,7 @@ class ApnsConnection(APNsTLSClientProtocol):
 
     def flush(self) -> None:
         self._flush_planned = False
-        if self.transport is not None and self._open:
+        if self.transport is not None and not self._hung_up:
             data = self.conn.data_to_send()
             if data:
                 self.transport.write(data)
@@ -283,16 +283,12 @@ class ApnsConnection(APNsTLSClientProtocol):
         if not exchange.unsent:
             del self._blocked[exchange.stream_id]
 
-    @property
-    def _open(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing()
-
     # --- ends -------------------------------------------------------------------------------------
 
     def _remove(self, exchange: Exchange, *, reset: bool) -> None:
         del self._exchanges[exchange.stream_id]
         self._blocked.pop(exchange.stream_id, None)
-        if reset and self._open:
+        if reset and not self._hung_up:
             with contextlib.suppress(ProtocolError):  # the stream is closed already: so much the better
                 self.conn.reset_stream(exchange.stream_id, ErrorCodes.CANCEL)
             self._plan_flush()
@@ -304,6 +300,12 @@ class ApnsConnection(APNsTLSClientProtocol):
             self._owner.take_back(exchange, reason)
         else:
             exchange.fail(OutcomeUnknownError(reason))
+
+    def _hang_up(self) -> None:
+        self.flush()
+        self._hung_up = True
+        if self.transport is not None:
+            self.transport.close()
 
     def _after_change(self) -> None:
         if self._draining and not self._exchanges:
@@ -317,7 +319,7 @@ class ApnsConnection(APNsTLSClientProtocol):
             self.loop.call_soon(self.flush)
 
     def _ping(self) -> None:
-        if self._open:
+        if not self._hung_up:
             self.conn.ping(b"geo-push")
             self._plan_flush()
 

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from geo_service.clock import Clock
 from geo_service.database.database import Database
-from geo_service.database.errors import DatabaseUnavailable
+from geo_service.database.errors import DatabaseError
 from geo_service.database.gathering import Gathering
 from geo_service.database.queries import load_queries
 from geo_service.pushes.provider import (
@@ -39,8 +39,7 @@ from geo_service.tenants.listing import tenant_ids
 _LOG = structlog.get_logger(__name__)
 _SQL = load_queries(__file__, "dispatch.sql")
 
-OUTCOMES = Counter("geo_push_outcomes_total", "Hand-overs by provider and outcome", ["platform", "outcome"])
-ALERTS = Counter("geo_push_alerts_total", "Outcomes whose cause an operator must mend", ["platform", "reason"])
+ALERTS = Counter("geo_push_alerts_total", "Outcomes whose cause an operator must mend", ["platform", "cause"])
 IN_TIME = Counter(
     "geo_pushes_before_deadline_total", "Accepted pushes by whether the deadline still lay ahead", ["in_time"]
 )
@@ -57,6 +56,8 @@ RECEIVED_TO_ACCEPTED = Histogram(
 LEFT_BEHIND = Gauge("geo_pushes_swept", "Pushes that the last sweep found left behind")
 
 SWEEP_AT_MOST = 200
+# Refusals that are about one token and, when they come in numbers, about our environment, topic or project.
+WRONG_TOKEN_REASONS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic", "SENDER_ID_MISMATCH"})
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 5.0
 
@@ -98,7 +99,7 @@ class Dispatcher:
             claimed = await gathering.submit(push_id)
             if claimed is not None and claimed["verdict"] == "send":
                 await self._send(tenant_id, claimed)
-        except DatabaseUnavailable:
+        except DatabaseError:
             # The row and its lease are the memory: the sweeper takes it up when the database is back.
             _LOG.warning("push_left_to_sweeper", push_id=str(push_id))
 
@@ -107,10 +108,9 @@ class Dispatcher:
         return self._push_timeout_s + 2.0
 
     async def _claim(self, tenant_id: str, push_ids: list[uuid.UUID]) -> list[asyncpg.Record | None]:
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, push_ids, len(push_ids)
-            )
+        rows = await self._database.call(
+            _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, push_ids, len(push_ids)
+        )
         by_id = {row["push_id"]: row for row in rows}
         return [by_id.get(push_id) for push_id in push_ids]
 
@@ -140,10 +140,9 @@ class Dispatcher:
     async def _record(self, tenant_id: str, row: asyncpg.Record, outcome: Outcome, handed_over_s: float) -> None:
         now_s = self._clock.now_s()
         platform: Platform = row["platform"]
-        OUTCOMES.labels(platform, type(outcome).__name__.lower()).inc()
-        self._waves[platform].saw(now_s, dead=isinstance(outcome, TokenDead))
+        self._watch_tokens(platform, outcome, now_s)
         if isinstance(outcome, Refused | Unavailable) and outcome.alert:
-            ALERTS.labels(platform, outcome.reason).inc()
+            ALERTS.labels(platform, type(outcome).__name__.lower()).inc()
             _LOG.error("push_provider_needs_attention", platform=platform, reason=outcome.reason)
         if isinstance(outcome, Accepted):
             RECEIVED_TO_ACCEPTED.observe(max(0.0, now_s - handed_over_s))
@@ -151,7 +150,7 @@ class Dispatcher:
         line = {
             "push_id": row["push_id"],
             "handed_over_s": handed_over_s,
-            **_line_of(outcome, now_s, row, self._may_drop(platform, outcome, now_s)),
+            **_line_of(outcome, now_s, row, may_drop=not self._waves[platform].rising(now_s)),
         }
         gathering = self._records.get(tenant_id)
         if gathering is None:
@@ -159,22 +158,22 @@ class Dispatcher:
             self._records[tenant_id] = gathering
         await gathering.submit(line)
 
-    def _may_drop(self, platform: Platform, outcome: Outcome, now_s: float) -> bool:
-        if not isinstance(outcome, TokenDead):
-            return False
-        if self._waves[platform].rising(now_s):
+    def _watch_tokens(self, platform: Platform, outcome: Outcome, now_s: float) -> None:
+        about_token = isinstance(outcome, TokenDead) or (
+            isinstance(outcome, Refused) and outcome.reason in WRONG_TOKEN_REASONS
+        )
+        wave = self._waves[platform]
+        wave.saw(now_s, dead=about_token)
+        if about_token and wave.rising(now_s):
             ALERTS.labels(platform, "token_wave").inc()
             _LOG.error(
                 "dead_token_wave",
                 platform=platform,
                 hint="many tokens die at once: check topic, environment and project; no token is dropped meanwhile",
             )
-            return False
-        return True
 
     async def _write(self, tenant_id: str, lines: list[dict[str, Any]]) -> list[None]:
-        async with self._database.connection() as connection:
-            await connection.execute(_SQL.record_outcomes, tenant_id, lines)
+        await self._database.call(_SQL.record_outcomes, tenant_id, lines)
         return [None] * len(lines)
 
     async def sweep(self) -> int:
@@ -183,10 +182,9 @@ class Dispatcher:
             tenants = await tenant_ids(connection)
         found = 0
         for tenant_id in tenants:
-            async with self._database.connection() as connection:
-                rows = await connection.fetch(
-                    _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, None, SWEEP_AT_MOST
-                )
+            rows = await self._database.call(
+                _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, None, SWEEP_AT_MOST
+            )
             found += len(rows)
             for row in rows:
                 if row["verdict"] == "send":
@@ -195,7 +193,7 @@ class Dispatcher:
         return found
 
     async def _send_swept(self, tenant_id: str, row: asyncpg.Record) -> None:
-        with contextlib.suppress(DatabaseUnavailable):
+        with contextlib.suppress(DatabaseError):
             await self._send(tenant_id, row)
 
     async def drain(self) -> None:
@@ -204,7 +202,7 @@ class Dispatcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _line_of(outcome: Outcome, now_s: float, row: asyncpg.Record, may_drop: bool) -> dict[str, Any]:
+def _line_of(outcome: Outcome, now_s: float, row: asyncpg.Record, *, may_drop: bool) -> dict[str, Any]:
     """The outcome as `record_outcomes` takes it."""
     match outcome:
         case Accepted(provider_ref):

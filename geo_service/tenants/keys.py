@@ -13,7 +13,7 @@ from geo_service.tenants.tenants import TenantError, find_tenant, owner_transact
 from geo_service.web.auth import SECRET_SCOPES
 from geo_service.web.credentials import new_credential
 from geo_service.web.times import UtcTime
-from geo_service.web.wire import NAME_PATTERN, to_json
+from geo_service.web.wire import NAME_PATTERN
 
 _SQL = load_queries(__file__, "tenants.sql")
 _STORE_ID = re.compile(NAME_PATTERN)
@@ -32,10 +32,6 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"NewKey({self.key_id})"
 
-    def to_json(self) -> bytes:
-        """What the command line prints."""
-        return to_json(self)
-
 
 class KeyListed(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
@@ -44,10 +40,6 @@ class KeyListed(msgspec.Struct, frozen=True, kw_only=True):
     stores: list[str] | None
     created_at: UtcTime
     revoked_at: UtcTime | None
-
-    def to_json(self) -> bytes:
-        """What the command line prints."""
-        return to_json(self)
 
 
 def key_problem(kind: str, scopes: Collection[str], stores: Collection[str] | None) -> str | None:

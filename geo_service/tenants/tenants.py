@@ -12,7 +12,6 @@ from geo_service.customers.customer_token import PublicKeyError, public_key
 from geo_service.database.database import Connection, border, open_connection
 from geo_service.database.queries import load_queries
 from geo_service.web.times import UtcTime
-from geo_service.web.wire import to_json
 
 _SQL = load_queries(__file__, "tenants.sql")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -30,14 +29,10 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: str
     name: str
     customer_token_secret: str | None
-    created_at: UtcTime | None = None
+    created_at: UtcTime
 
     def __repr__(self) -> str:
         return f"Tenant({self.tenant_id}, {self.name})"
-
-    def to_json(self) -> bytes:
-        """What the command line prints."""
-        return to_json(self)
 
 
 @asynccontextmanager
@@ -113,7 +108,8 @@ async def _create(connection: Connection, name: str, customer_token_key: str | N
     secret = secrets.token_urlsafe(32) if pem is None else None
     tenant_id = uuid.uuid4()
     await connection.execute(_SQL.set_tenant, str(tenant_id))
-    if await connection.fetchval(_SQL.insert_tenant, tenant_id, name) is None:
+    created_at = await connection.fetchval(_SQL.insert_tenant, tenant_id, name)
+    if created_at is None:
         raise TenantError(f"there is a tenant '{name}' already; choose another name")
     await connection.execute(_SQL.insert_secrets, tenant_id, secret, pem)
-    return Tenant(tenant_id=str(tenant_id), name=name, customer_token_secret=secret)
+    return Tenant(tenant_id=str(tenant_id), name=name, customer_token_secret=secret, created_at=UtcTime.of(created_at))

@@ -8,7 +8,7 @@ select pg_advisory_xact_lock(hashtextextended('geo_service tenants', 0))
 
 -- name: insert_tenant
 -- A new tenant; no row when the name is taken. $1 tenant_id, $2 name.
-insert into tenants (tenant_id, name) values ($1, $2) on conflict (name) do nothing returning tenant_id
+insert into tenants (tenant_id, name) values ($1, $2) on conflict (name) do nothing returning created_at
 
 -- name: insert_secrets
 -- What the tenant's customer tokens are checked with: one of $2 (HS256 secret) and $3 (public key, PEM). $1 tenant_id.

@@ -6,7 +6,7 @@ from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
 from geo_service.vouchers.codes import new_code
 from geo_service.vouchers.voucher import IssueBody, Voucher, Vouchers
-from geo_service.web.problems import Problem, conflict, invalid
+from geo_service.web.problems import Problem, invalid
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import FieldProblem
 
@@ -94,6 +94,4 @@ def _taken(body: IssueBody, taken: set[str]) -> list[FieldProblem]:
 
 
 def _codes_taken(body: IssueBody, taken: set[str]) -> Problem:
-    refusal = conflict("Nothing was issued: `errors` lists the codes that are taken.")
-    refusal.errors = tuple(_taken(body, taken))
-    return refusal
+    return Problem(409, "Nothing was issued: `errors` lists the codes that are taken.", errors=_taken(body, taken))

@@ -135,9 +135,7 @@ class ApnsServerConnection(asyncio.Protocol):
                     self._requests.pop(event.stream_id, None)
                     self._owed.discard(event.stream_id)
         except ProtocolError:
-            self._flush()
-            if self._transport is not None:
-                self._transport.close()
+            self._hang_up()
             return
         self._flush()
         self._close_when_done()
@@ -200,8 +198,13 @@ class ApnsServerConnection(asyncio.Protocol):
         if self._last_stream_id is None or self._transport is None:
             return
         if not any(stream_id <= self._last_stream_id for stream_id in self._owed):
-            self._flush()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._flush()
+        if self._transport is not None:
             self._transport.close()
+            self._transport = None
 
     def _plan_flush(self) -> None:
         if not self._flush_planned:

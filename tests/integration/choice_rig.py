@@ -80,7 +80,8 @@ class ChoiceRig:
                 "push_id": derived_id("push", decision_id), "offer_id": derived_id("offer", decision_id),
                 "decision_id": decision_id, "store_id": "store", "geofence_id": fence, "campaign_id": "campaign",
                 "trigger_kind": "enter", "at_s": at_s, "voucher_code": "V1", "language": "de", "title": "t",
-                "body": "b", "data": {}, "hand_over_by_s": NOW_S + 40, "deadline_s": NOW_S + 60, "window_until_s": NOW_S + 1800,
+                "body": "b", "data": {}, "hand_over_by_s": NOW_S + 40, "deadline_s": NOW_S + 60,
+                "window_until_s": NOW_S + 1800,
                 "lease_s": 3, "caps": [], **push,
             },
         }  # fmt: skip

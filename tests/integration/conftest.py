@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from choice_rig import ChoiceRig
-from crm_rig import CrmRig
-from manager_rig import ManagerRig, make_tenant
 
 from geo_service.database.database import Database
+from tests.integration.choice_rig import ChoiceRig
+from tests.integration.crm_rig import CrmRig
+from tests.integration.manager_rig import ManagerRig, make_tenant
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from manager_rig import START_S, ManagerRig, Reply, circle, store_body
 
 from geo_service.customers.customer_routes import customer_endpoints
 from geo_service.customers.device_routes import device_endpoints
@@ -32,6 +31,7 @@ from geo_service.web.credentials import CredentialKind, new_credential, parse_cr
 from geo_service.web.problems import unavailable
 from geo_service.web.serving import web_app
 from geo_service.web.times import rfc3339
+from tests.integration.manager_rig import START_S, ManagerRig, Reply, circle, store_body
 
 SECRET = "the retailer's secret of forty characters"
 LAT, LNG = 48.13743, 11.57549

@@ -92,7 +92,7 @@ begin
 
     return query
     with choice as materialized (
-        select c.*
+        select c.*, d.customer_id as owner_id
           from jsonb_to_recordset(p_choices) as c (
               choice_id uuid, device_id uuid, customer_id text,
               transitions jsonb, presences jsonb, "left" jsonb, decisions jsonb, push jsonb)
@@ -159,7 +159,7 @@ begin
             tenant_id, decision_id, choice_id, device_id, customer_id, geofence_id, store_id, campaign_id,
             trigger_kind, visit_id, outcome, reason, push_id, deadline_at, inputs,
             recorded_at, received_at, matched_at, decided_at, committed_at)
-        select p_tenant, e.decision_id, c.choice_id, c.device_id, c.customer_id, e.geofence_id, e.store_id, e.campaign_id,
+        select p_tenant, e.decision_id, c.choice_id, c.device_id, c.owner_id, e.geofence_id, e.store_id, e.campaign_id,
                e.trigger_kind, e.visit_id,
                case when coalesce(g.refusal, e.reason) = 'sent' then 'sent' else 'suppressed' end,
                coalesce(g.refusal, e.reason),

@@ -4,11 +4,10 @@ import asyncio
 import uuid
 from typing import Any
 
-from crm_rig import LAT, LNG, CrmRig, redeem_body
-from manager_rig import START_S
-
 from geo_service.customers.holdings import EXPORTED
 from geo_service.web.times import rfc3339
+from tests.integration.crm_rig import LAT, LNG, CrmRig, redeem_body
+from tests.integration.manager_rig import START_S
 
 CARD = {"number": "276", "tier": "gold", "points": 1250, "as_of": rfc3339(START_S - 60)}
 

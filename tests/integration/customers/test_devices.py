@@ -1,15 +1,17 @@
 """A phone's calls about itself, over the real app."""
 
 import asyncio
+import random
+import string
 import uuid
 
 import jwt
 import pytest
-from crm_rig import IOS_TOKEN, LAT, LNG, SECRET, App, CrmRig, device_body
-from manager_rig import START_S
 
 from geo_service.presence.fix import Fix
 from geo_service.web.times import rfc3339
+from tests.integration.crm_rig import IOS_TOKEN, LAT, LNG, SECRET, App, CrmRig, device_body
+from tests.integration.manager_rig import START_S
 
 
 async def push_tokens(rig: CrmRig) -> dict[str, str | None]:
@@ -103,6 +105,13 @@ async def test_a_burst_of_one_push_token_leaves_it_with_one_phone(crm_rig: CrmRi
     assert sum(token is not None for token in tokens.values()) == 1
 
 
+async def test_the_longest_token_is_kept_and_moves(crm_rig: CrmRig) -> None:
+    token = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=4096))
+    first = await crm_rig.install(platform="android", push_token=token)
+    second = await crm_rig.install(platform="android", push_token=token)
+    assert await push_tokens(crm_rig) == {first.device_id: None, second.device_id: token}
+
+
 async def test_phones_that_swap_their_tokens_do_not_lock_up(crm_rig: CrmRig) -> None:
     one, two = await crm_rig.install(), await crm_rig.install(push_token="cd" * 32)
     for _ in range(5):
@@ -123,6 +132,7 @@ async def test_a_patch_changes_what_it_names(crm_rig: CrmRig) -> None:
     assert (await app("PATCH", "/v1/devices/me", {})).json == before
     changed = await app("PATCH", "/v1/devices/me", {"locale": "fr", "app_version": "2", "time_zone": "Europe/Paris"})
     assert changed.json == {**before, "locale": "fr", "app_version": "2", "time_zone": "Europe/Paris"}
+    assert (await app("PATCH", "/v1/devices/me", {"platform": "ios"})).status == 200
     for bad in (
         {"push_token": "zz"},
         {"platform": "android"},

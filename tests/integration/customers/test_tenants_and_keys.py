@@ -15,6 +15,7 @@ from geo_service.tenants.keys import create_key, key_problem, list_keys, revoke_
 from geo_service.tenants.tenants import TenantError, create_tenant, ensure_default_tenant, list_tenants
 from geo_service.web.auth import Principal
 from geo_service.web.credentials import parse_credential
+from geo_service.web.wire import to_json
 
 
 async def principal_of(database: Database, key: str) -> Principal | None:
@@ -95,7 +96,7 @@ async def test_a_key_is_known_until_it_is_revoked(database_dsn: str, database: D
         (app.key_id, "publishable", [], None, None),
     ]
     assert await list_keys(database_dsn, "beta") == []
-    assert made.key.encode() not in listed[0].to_json()
+    assert made.key.encode() not in to_json(listed[0])
 
 
 async def test_what_is_wrong_with_a_key_is_told(database_dsn: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from geo_service.database import database as database_module
 from geo_service.database.database import Connection, Database, open_connection
 from geo_service.database.embedded import EmbeddedPostgres
 from geo_service.database.errors import (
@@ -362,6 +363,16 @@ async def test_wrong_dsn_is_told(database_dsn: str, change: Any, advice: str) ->
 async def test_missing_role_is_told(database_dsn: str) -> None:
     with pytest.raises(DatabaseMisconfigured, match="run 'geo-service migrate'"):
         await Database.connect(database_dsn, role="not_made_yet")
+
+
+async def test_role_that_a_pooler_has_dropped_is_told(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_role(_: str | None, *others: Any) -> dict[str, Any]:
+        return session(None, *others)
+
+    session = database_module._session
+    monkeypatch.setattr(database_module, "_session", without_role)
+    with pytest.raises(DatabaseMisconfigured, match=r"alter role \w+ set role = 'geo_service'"):
+        await Database.connect(database_dsn)
 
 
 async def test_nobody_listening_is_unavailable() -> None:

@@ -18,8 +18,9 @@ import asyncpg
 import psutil
 import pytest
 
-from geo_service.database import server_files
+from geo_service.database import embedded, server_files
 from geo_service.database.embedded import EmbeddedPostgres
+from geo_service.database.file_locks import try_lock
 from geo_service.database.server_files import EmbeddedPostgresError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no embedded Postgres for Windows")
@@ -256,22 +257,36 @@ def _pid_file(data_dir: Path) -> str:
     return ""
 
 
+@pytest.fixture
+def processes() -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Ended with the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize("kind", ["zombie", "not postgres", "nonsense", "another postgres"])
-def test_stale_pid_file_does_not_keep_the_server_from_starting(data_dir: Path, kind: str, postgres_dsn: str) -> None:
-    zombie = subprocess.Popen(["true"])
-    until(lambda: psutil.Process(zombie.pid).status() == psutil.STATUS_ZOMBIE)
-    pid = {
-        "zombie": str(zombie.pid),
-        "not postgres": str(os.getpid()),
-        "nonsense": "",
-        "another postgres": str(ask(postgres_dsn, "select pg_backend_pid()")),
-    }[kind]
-    (data_dir / "cluster" / "postmaster.pid").write_text(f"{pid}\n{data_dir}/cluster\n1\n5432\n\n\n1 1\nready\n")
-    try:
-        with EmbeddedPostgres(data_dir, durable=False) as postgres:
-            assert ask(postgres.start(), "select answer from kept") == 42
-    finally:
-        zombie.wait()
+def test_stale_pid_file_does_not_keep_the_server_from_starting(
+    data_dir: Path, folder: Path, kind: str, postgres_dsn: str, processes: list["subprocess.Popen[bytes]"]
+) -> None:
+    cluster = data_dir / "cluster"
+    pid = ""
+    if kind == "zombie":
+        # A killed postmaster that nobody has waited for, as it happens in containers without an init.
+        processes.append(subprocess.Popen([shutil.copy(shutil.which("true") or "", folder / "postgres")], cwd=cluster))
+        until(lambda: psutil.Process(processes[0].pid).status() == psutil.STATUS_ZOMBIE)
+        pid = str(processes[0].pid)
+    elif kind == "not postgres":
+        processes.append(subprocess.Popen(["sleep", "60"], cwd=cluster))
+        pid = str(processes[0].pid)
+    elif kind == "another postgres":
+        pid = str(ask(postgres_dsn, "select pg_backend_pid()"))
+    (cluster / "postmaster.pid").write_text(f"{pid}\n{cluster}\n1\n5432\n\n\n1 1\nready\n")
+    with EmbeddedPostgres(data_dir, durable=False) as postgres:
+        assert ask(postgres.start(), "select answer from kept") == 42
+    assert all(process.poll() is None for process in processes if kind == "not postgres")
 
 
 def test_path_too_long_for_a_socket_leaves_tcp(made_once: Path, folder: Path) -> None:
@@ -366,6 +381,14 @@ def test_file_in_the_place_of_the_data_directory_is_told(tmp_path: Path) -> None
     (tmp_path / "data").write_text("")
     with pytest.raises(EmbeddedPostgresError, match="choose another GEO_DATA_DIR"):
         EmbeddedPostgres(tmp_path / "data").start()
+
+
+def test_process_that_hangs_while_starting_is_told(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "START_PATIENCE_S", 0.1)
+    with (data_dir / "start.lock").open("a") as start_lock:
+        assert try_lock(start_lock, exclusive=True)
+        with pytest.raises(EmbeddedPostgresError, match="if that process hangs, end it"):
+            EmbeddedPostgres(data_dir).start()
 
 
 def test_platform_without_programs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

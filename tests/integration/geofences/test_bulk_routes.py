@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
-from manager_rig import ManagerRig, Reply, circle, square
 
+from geo_service.database.errors import DatabaseUnavailable
 from geo_service.geofences import importing
 from geo_service.geofences.exporting import ExportFormat, export_features
+from geo_service.geofences.fence_rows import write_fences
 from geo_service.geofences.importing import ImportBrokenError, ImportResult, import_features
+from tests.integration.manager_rig import ManagerRig, Reply, circle, square
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -54,12 +56,12 @@ async def test_ten_thousand_are_imported_exported_and_found_unchanged(manager_ri
     features = town(10_000)
     body = json.dumps(collection(features)).encode()
     chunks = [body[start : start + 65_536] for start in range(0, len(body), 65_536)]
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     created = await send(manager_rig, None, chunks=chunks)
-    took_s = time.perf_counter() - started_s
+    took_s = time.process_time() - started_s
     assert created.json == {"created": 10_000, "updated": 0, "unchanged": 0, "rejected": [], "rejected_count": 0}
-    # 5 s on a quiet machine with two cores, the way into memory included.
-    assert took_s < 20
+    # Processor time, so that a busy machine does not matter; 5 s was seen, the way into memory included.
+    assert took_s < 15
     assert len(manager_rig.live.tenant(manager_rig.tenant_id).registry.fences) == 9_000
 
     exported = await manager_rig.ask("GET", "/v1/geofences/export", key="qa")
@@ -97,12 +99,13 @@ async def test_a_feature_is_rejected_alone_with_all_its_problems(manager_rig: Ma
         {**circle("s1"), "id": 42},
         {"type": "Feature", "id": "empty"},
         {**circle("s1", name="a\0"), "id": "nul"},
+        {**circle("s\0"), "id": "\ud800"},
     ]
     for body, headers in ((collection(features), {}), (lines(features), NDJSON)):
         result = (await send(manager_rig, body, headers=headers)).json
         rejected = {entry["index"]: (entry.get("geofence_id"), entry["reason"]) for entry in result["rejected"]}
         assert result["created"] + result["unchanged"] == 2
-        assert rejected.keys() == {1, 2, 3, 4, 5, 7, 8}
+        assert rejected.keys() == {1, 2, 3, 4, 5, 7, 8, 9}
         assert rejected[1][0] == "bad"
         assert "properties.radius_m: is -1; send" in rejected[1][1]
         assert "properties.store_id: there is no store s9" in rejected[1][1]
@@ -143,13 +146,32 @@ async def test_a_body_that_breaks_off_says_what_was_stored(manager_rig: ManagerR
     broken = await send(manager_rig, whole[:-10])
     assert broken.status == 400
     assert broken.json["stored"]["created"] == 500
-    assert "500 geofences before it were stored" in broken.json["detail"]
+    assert "Until then 500 were created and 0 updated; mend it" in broken.json["detail"]
     resumed = await send(manager_rig, whole)
     assert (resumed.json["created"], resumed.json["unchanged"]) == (200, 500)
     for body in (b"", b"[]", b"id,lat,lng\n1,2,3\n", whole[:5000]):
         refused = await send(manager_rig, body)
         assert refused.status == 400
-        assert "Nothing was stored." in refused.json["detail"]
+        assert "Nothing was stored;" in refused.json["detail"]
+
+
+async def test_a_database_that_goes_away_says_what_was_stored(
+    manager_rig: ManagerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = 0
+
+    async def write_once(*arguments: Any) -> Any:
+        nonlocal batches
+        batches += 1
+        if batches > 1:
+            raise DatabaseUnavailable("gone", retry_after_s=2.5)
+        return await write_fences(*arguments)
+
+    monkeypatch.setattr(importing, "write_fences", write_once)
+    away = await send(manager_rig, collection(town(700)))
+    assert (away.status, away.headers["retry-after"]) == (503, "3")
+    assert away.json["stored"]["created"] == 500
+    assert "Until then 500 were created and 0 updated; send all of it again." in away.json["detail"]
 
 
 async def test_repair_mends_while_importing(manager_rig: ManagerRig) -> None:

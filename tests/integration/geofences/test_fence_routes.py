@@ -5,7 +5,8 @@ from typing import Any
 
 import h3
 import pytest
-from manager_rig import ManagerRig, circle, square
+
+from tests.integration.manager_rig import ManagerRig, circle, square
 
 
 @pytest.fixture(autouse=True)
@@ -105,8 +106,18 @@ async def test_garbage_is_refused_with_a_reason(manager_rig: ManagerRig) -> None
 
 
 async def test_text_that_the_database_cannot_hold(manager_rig: ManagerRig) -> None:
-    for properties in ({"name": "a\0"}, {"metadata": {"a\0": 1}}, {"metadata": {"a": ["\ud800"]}}, {"tags": ["\0"]}):
-        refused = await manager_rig.ask("PUT", "/v1/geofences/f1", circle("s1", **properties))
+    for properties in (
+        {"name": "a\0"},
+        {"metadata": {"a\0": 1}},
+        {"metadata": {"a": ["\ud800"]}},
+        {"tags": ["\0"]},
+        {"store_id": "s\0"},
+        {"store_id": "\ud800"},
+        {"store_id": ["s1"]},
+    ):
+        body = circle("s1")
+        body["properties"] |= properties
+        refused = await manager_rig.ask("PUT", "/v1/geofences/f1", body)
         assert refused.status == 422, refused.body
     refused = await manager_rig.ask("PUT", "/v1/geofences/f1", circle("s1", metadata={"a": "x" * 20_000}))
     assert refused.errors.keys() == {"properties.metadata"}

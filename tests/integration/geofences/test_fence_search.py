@@ -3,10 +3,10 @@
 import random
 
 import pytest
-from manager_rig import ManagerRig, circle, square
 
 from geo_service.geofences.feature import parse_geometry
 from geo_service.geofences.geometry import Area, Circle
+from tests.integration.manager_rig import ManagerRig, circle, square
 
 STORES = ("s1", "s2")
 

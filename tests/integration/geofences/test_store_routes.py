@@ -2,7 +2,7 @@
 
 import asyncio
 
-from manager_rig import ManagerRig, store_body
+from tests.integration.manager_rig import ManagerRig, store_body
 
 
 async def test_put_creates_then_replaces_then_leaves_alone(manager_rig: ManagerRig) -> None:

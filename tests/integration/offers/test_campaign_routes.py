@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from manager_rig import ManagerRig, Reply
+
+from tests.integration.manager_rig import ManagerRig, Reply
 
 
 def campaign(**changes: Any) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import asyncio
 import uuid
 
 import pytest
-from choice_rig import NOW_S, ChoiceRig
 
 from geo_service.database.database import Database
 from geo_service.offers.commit import Committer
+from tests.integration.choice_rig import NOW_S, ChoiceRig
 
 DAY_S = 86_400
 

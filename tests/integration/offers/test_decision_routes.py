@@ -4,10 +4,9 @@ import random
 import uuid
 from typing import Any
 
-from manager_rig import START_S, ManagerRig
-
 from geo_service.web.pages import to_cursor
 from geo_service.web.times import rfc3339
+from tests.integration.manager_rig import START_S, ManagerRig
 
 ANNAS_PHONE, BERTS_PHONE = str(uuid.UUID(int=10)), str(uuid.UUID(int=11))
 CHOICE = str(uuid.UUID(int=77))

@@ -1,11 +1,14 @@
 """What every `PushProvider` must do: the APNs and FCM senders against their stand-ins, and the fake."""
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
 import pytest
 
 from geo_service.clock import SimulatedClock
@@ -13,6 +16,7 @@ from geo_service.pushes.apns import ApnsConfig, ApnsProvider
 from geo_service.pushes.fcm import FcmConfig, FcmProvider
 from geo_service.pushes.provider import (
     Accepted,
+    Outcome,
     Push,
     PushProvider,
     Refused,
@@ -233,3 +237,46 @@ async def test_delivered_although_the_sender_heard_of_a_failure(part: Part, make
         push = make_push()
         assert isinstance(await part.provider.send(push, timeout_s=5), Uncertain)
         assert (await anext(delivered)).push_id == push.push_id
+
+
+TROUBLE = (
+    Fault(kind="silence"),
+    Fault(kind="silence", delivered=True),
+    Fault(kind="drop"),
+    Fault(kind="drop", delivered=True),
+    Fault(kind="reset"),
+    Fault(kind="reset", error_code=7),
+    Fault(kind="goaway"),
+    Fault(kind="goaway", graceful=False),
+    Fault(kind="goaway", processed=False),
+    Fault(status=200, delay_s=0.1),
+    Fault(status=502, html=True),
+    Fault(status=429, reason="TooManyRequests"),
+)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whatever_goes_wrong_the_outcome_is_true(part: Part, make_push: MakePush, seed: int) -> None:
+    chance = random.Random(seed)
+    assert isinstance(await part.provider.send(make_push(), timeout_s=5), Accepted)
+    pushes = [make_push(f"{number:064x}") for number in range(150)]
+    for push in chance.sample(pushes, 40):
+        part.script.add(msgspec.structs.replace(chance.choice(TROUBLE), token=push.token))
+
+    async def send_later(push: Push) -> Outcome:
+        await asyncio.sleep(chance.random() * 0.3)
+        return await part.provider.send(push, timeout_s=0.7)
+
+    outcomes = await asyncio.gather(*(send_later(push) for push in pushes))
+    attempts = Counter(push.push_id for push in part.log.after(0))
+    delivered = Counter(push.push_id for push in part.log.after(0) if push.delivered)
+    for push, outcome in zip(pushes, outcomes, strict=True):
+        if isinstance(outcome, Accepted):
+            assert delivered[push.push_id] == 1
+        elif isinstance(outcome, Unavailable):
+            assert delivered[push.push_id] == 0
+        else:
+            assert isinstance(outcome, Uncertain)
+            assert attempts[push.push_id] <= 2
+            assert delivered[push.push_id] <= 1
+    assert {Accepted, Unavailable, Uncertain} == {type(outcome) for outcome in outcomes}

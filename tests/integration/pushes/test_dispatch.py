@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from choice_rig import NOW_S, ChoiceRig
 
 from geo_service.clock import SimulatedClock
 from geo_service.pushes.dispatch import Dispatcher
 from geo_service.pushes.provider import Accepted, Outcome, Push, Refused, TokenDead, Unavailable, Uncertain
+from tests.integration.choice_rig import NOW_S, ChoiceRig
 
 
 class Scripted:

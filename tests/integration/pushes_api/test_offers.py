@@ -4,10 +4,10 @@ import asyncio
 import uuid
 
 import pytest
-from crm_rig import LAT, LNG, App, CrmRig, campaign_body, redeem_body
-from manager_rig import store_body
 
 from geo_service.web.times import rfc3339
+from tests.integration.crm_rig import LAT, LNG, App, CrmRig, campaign_body, redeem_body
+from tests.integration.manager_rig import store_body
 
 NBSP = "\N{NO-BREAK SPACE}"
 

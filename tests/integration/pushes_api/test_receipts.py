@@ -5,11 +5,11 @@ import uuid
 from typing import get_args
 
 import pytest
-from crm_rig import App, CrmRig
-from manager_rig import Reply
 
 from geo_service.pushes.receipt_routes import CLOCK_SKEW_S, ReceiptKind
 from geo_service.web.times import rfc3339
+from tests.integration.crm_rig import App, CrmRig
+from tests.integration.manager_rig import Reply
 
 
 class Pushed:

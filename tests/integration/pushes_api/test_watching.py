@@ -3,11 +3,10 @@
 import uuid
 from typing import Any
 
-from crm_rig import LAT, LNG, App, CrmRig, campaign_body
-from manager_rig import circle, store_body
-
 from geo_service.presence.watch_list import REFRESH_ID
 from geo_service.web.times import rfc3339
+from tests.integration.crm_rig import LAT, LNG, App, CrmRig, campaign_body
+from tests.integration.manager_rig import circle, store_body
 
 
 async def watched(app: App, query: str = f"lat={LAT}&lng={LNG}") -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ import asyncio
 import json
 
 import pytest
-from crm_rig import CrmRig, redeem_body
-from manager_rig import START_S, store_body
 
 from geo_service.tenants.keys import create_key
 from geo_service.web.times import rfc3339
+from tests.integration.crm_rig import CrmRig, redeem_body
+from tests.integration.manager_rig import START_S, store_body
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from geo_service.pushes.provider import Platform
         ("android", "x" * 4097, False),
         ("android", "", False),
         ("android", "a b", False),
+        ("android", "a\\b", False),
+        ("android", "[a]~!", True),
         ("android", "a\n", False),
         ("android", "ä", False),
     ],

@@ -2,12 +2,19 @@ import math
 
 import numpy as np
 import pytest
-from fence_strategies import circles, examples, floats, magnitudes, oracle_destination, oracle_distance_m
 from geographiclib.geodesic import Geodesic
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.geofences.geometry import Circle
+from tests.unit.geofences.fence_strategies import (
+    circles,
+    examples,
+    floats,
+    magnitudes,
+    oracle_destination,
+    oracle_distance_m,
+)
 
 
 @examples(500)

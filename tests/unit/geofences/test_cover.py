@@ -2,7 +2,13 @@
 
 import h3.api.basic_int as h3
 import pytest
-from fence_strategies import (
+from geographiclib.geodesic import Geodesic
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_service.geofences.cover import FINE, RESOLUTIONS, ancestor_bits, cells_near, cover
+from geo_service.geofences.geometry import Circle, Shape
+from tests.unit.geofences.fence_strategies import (
     area,
     circles,
     examples,
@@ -14,12 +20,6 @@ from fence_strategies import (
     points_at,
     shapes,
 )
-from geographiclib.geodesic import Geodesic
-from hypothesis import given
-from hypothesis import strategies as st
-
-from geo_service.geofences.cover import FINE, RESOLUTIONS, ancestor_bits, cells_near, cover
-from geo_service.geofences.geometry import Circle, Shape
 
 
 def _cells_of(shape: Shape, lat: float, lng: float) -> tuple[set[int], set[int]]:

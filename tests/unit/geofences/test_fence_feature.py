@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from fence_strategies import circles, examples, polar_caps, stars
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from geo_service.geofences.geometry import Shape
 from geo_service.geofences.loading import fence_of
 from geo_service.web.problems import Problem
 from geo_service.web.wire import to_json
+from tests.unit.geofences.fence_strategies import circles, examples, polar_caps, stars
 
 GOOD: dict[str, Any] = {
     "type": "Feature",
@@ -109,7 +109,10 @@ def test_whatever_stands_in_a_feature_is_taken_or_refused_with_a_place(
     if read == 400:
         return
     if isinstance(read, RefusedFence):
+        assert to_json(read.problems)
         assert read.problems
+        assert read.geofence_id in (None, "f1")
+        assert read.store_id in (None, "s1")
         assert all(problem.path and problem.message for problem in read.problems)
         assert len({problem.path for problem in read.problems}) == len(read.problems)
     else:

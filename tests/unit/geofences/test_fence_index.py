@@ -5,7 +5,12 @@ from collections.abc import Mapping
 import h3.api.basic_int as h3
 import numpy as np
 import pytest
-from fence_strategies import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_service.geofences.geometry import Circle, Shape
+from geo_service.geofences.index import MAX_NEAR_M, GeofenceIndex
+from tests.unit.geofences.fence_strategies import (
     area,
     circles,
     examples,
@@ -18,11 +23,6 @@ from fence_strategies import (
     shapes,
     stars,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from geo_service.geofences.geometry import Circle, Shape
-from geo_service.geofences.index import MAX_NEAR_M, GeofenceIndex
 
 
 def _index_of(fences: Mapping[str, Shape]) -> GeofenceIndex:

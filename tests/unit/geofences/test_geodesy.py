@@ -2,10 +2,17 @@ import math
 
 import numpy as np
 import pytest
-from fence_strategies import examples, floats, magnitudes, oracle_destination, oracle_distance_m, places
 from hypothesis import given
 
 from geo_service.geofences import geodesy
+from tests.unit.geofences.fence_strategies import (
+    examples,
+    floats,
+    magnitudes,
+    oracle_destination,
+    oracle_distance_m,
+    places,
+)
 
 
 @examples(400)

@@ -3,7 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from fence_strategies import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_service.geofences.geometry import Area
+from tests.unit.geofences.fence_strategies import (
     area,
     examples,
     floats,
@@ -15,10 +19,6 @@ from fence_strategies import (
     polar_caps,
     stars,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from geo_service.geofences.geometry import Area
 
 _GOLDEN = (5**0.5 - 1) / 2
 

@@ -6,13 +6,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import shapely
-from fence_strategies import area, examples, floats, oracle_distance_m, points_at, polar_caps, stars
 from geographiclib.geodesic import Geodesic
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.geofences.geometry import Area
 from geo_service.geofences.polygon import Ring, planar
+from tests.unit.geofences.fence_strategies import (
+    area,
+    examples,
+    floats,
+    oracle_distance_m,
+    points_at,
+    polar_caps,
+    stars,
+)
 
 # Degrees: a point nearer to an edge than this may be told inside or outside (0.2 mm; promised is 1 cm).
 _CLOSE = 2e-9

@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fake_phone_service import FakeService, answers, cut, problem, running
 
 from geo_service.clock import SimulatedClock
 from sdk_stub.client import GeoClient
@@ -17,6 +16,7 @@ from sdk_stub.queue import PhoneStore
 from sdk_stub.stand_in.identity import stand_in_identity
 from sdk_stub.transport import CallRefused, NotAllowed, TryLater
 from sdk_stub.wire import Fix, Next, WatchedFence
+from tests.unit.sdk_stub.fake_phone_service import FakeService, answers, cut, problem, running
 
 START_S = 1_780_000_000.0
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fake_phone_service import FakeService, problem, running
 
 from geo_service.clock import SimulatedClock
 from geo_service.web.times import UtcTime
@@ -16,6 +15,7 @@ from sdk_stub.drive import DriveReport, drive
 from sdk_stub.gps import EXACT, Receiver
 from sdk_stub.phone import SimulatedPhone
 from sdk_stub.walks import Pause, Walk, stay_at, walk_along
+from tests.unit.sdk_stub.fake_phone_service import FakeService, problem, running
 
 START_S = 1_780_000_000.0
 WALK = walk_along([(50.0, 8.0), (50.003, 8.0)], start_s=START_S + 60, speed_mps=1.3, unevenness=0)

@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fake_phone_service import FakeService, problem, running
 
 from geo_service.clock import SimulatedClock
 from geo_service.pushes.provider import Push
@@ -17,6 +16,7 @@ from sdk_stub.phone import SimulatedPhone, push_token
 from sdk_stub.stand_in.memory import RecordedProvider
 from sdk_stub.tray import Notification
 from sdk_stub.wire import Platform
+from tests.unit.sdk_stub.fake_phone_service import FakeService, problem, running
 
 NOW_S = 1_780_000_000.0
 

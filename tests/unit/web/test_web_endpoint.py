@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from web_client import Reply, ask
-from web_shop import MANAGER, NOW_S, Shop, Store, StoreBody, StoreQuery
 
 from geo_service.clock import SimulatedClock
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.serving import build_routes
 from geo_service.web.times import rfc3339
+from tests.unit.web.web_client import Reply, ask
+from tests.unit.web.web_shop import MANAGER, NOW_S, Shop, Store, StoreBody, StoreQuery
 
 GOOD = {"name": "Müller", "entrance": {"lat": 48.1, "lng": 11.5}}
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
-from web_shop import Shop
+
+from tests.unit.web.web_shop import Shop
 
 
 class Announcing(uvicorn.Server):

@@ -8,13 +8,13 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
-from web_client import ask
-from web_shop import DatabaseAwayForLong, Shop
 
 from geo_service.web.asgi import bounded, read_body, send_json
 from geo_service.web.hot import HotRoutes
 from geo_service.web.observing import Observing
 from geo_service.web.problems import Problem, failure_record, not_found, problem_for, too_many_requests
+from tests.unit.web.web_client import ask
+from tests.unit.web.web_shop import DatabaseAwayForLong, Shop
 
 SECRET = "geo_secret_0123456789012345678901_abcdefghijklmnopqrstuvwxyzABCDEF"
 

@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from web_client import ask
-from web_shop import MANAGER, Shop, StoreBody
 
 from geo_service.web.docs_page import render
 from geo_service.web.endpoint import Answer, Call, Endpoint
@@ -16,6 +14,8 @@ from geo_service.web.openapi import document
 from geo_service.web.problems import KINDS
 from geo_service.web.validation import Validator
 from geo_service.web.wire import Body, ShortText
+from tests.unit.web.web_client import ask
+from tests.unit.web.web_shop import MANAGER, Shop, StoreBody
 
 SHOP = Shop()
 
