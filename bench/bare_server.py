@@ -8,7 +8,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from geo_service.presence.pings import Delivery
+from geo_service.presence.delivery import Delivery
 
 _DECODE = msgspec.json.Decoder(Delivery).decode
 _ANSWER = msgspec.json.encode(

@@ -11,13 +11,19 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from geo_service.background import (
+    follow_edits,
+    forget_old_answers_hourly,
+    forget_silent_phones,
+    sweep_outbox,
+)
 from geo_service.clock import Clock, SimulatedClock, SystemClock
 from geo_service.context.opening_hours import warm_up
 from geo_service.customers.customer_routes import customer_endpoints
 from geo_service.customers.device_routes import device_endpoints
 from geo_service.database.database import Database
 from geo_service.database.errors import DatabaseError, DatabaseUnavailable, TransientConflict
-from geo_service.database.feed import ChangeFeed, ChangesLostError, Position
+from geo_service.database.feed import ChangeFeed
 from geo_service.database.home import postgres_home
 from geo_service.database.migrate import migrate, pending
 from geo_service.geofences.fence_routes import fence_endpoints
@@ -43,9 +49,7 @@ from geo_service.pushes.receipt_routes import receipt_endpoints
 from geo_service.routing.router import StraightRouter
 from geo_service.settings import Settings, SettingsError
 from geo_service.tenants.credential_lookup import StoredCredentials
-from geo_service.tenants.listing import tenant_ids
 from geo_service.tenants.tenants import ensure_default_tenant
-from geo_service.vouchers.answers import forget_old_answers
 from geo_service.vouchers.voucher_routes import voucher_endpoints
 from geo_service.web.auth import Authenticator
 from geo_service.web.credentials import parse_credential
@@ -56,8 +60,6 @@ from geo_service.web.serving import web_app
 
 _LOG = structlog.get_logger(__name__)
 
-SWEEP_INTERVAL_S = 0.5
-HOUSEKEEPING_INTERVAL_S = 3600.0
 # An edit must be live everywhere within a second even when its notification is lost.
 FEED_POLL_INTERVAL_S = 0.8
 # Counted and timed, but not worth a log line each when they go well.
@@ -122,7 +124,7 @@ class Service:
         await asyncio.to_thread(warm_up)
         position = await feed.position()
         await live.load()
-        following = asyncio.create_task(_follow_for_ever(feed, live, position, authenticator, phones))
+        following = asyncio.create_task(follow_edits(feed, live, position, authenticator, phones))
         closing.push_async_callback(_cancel, following)
 
         send_policy = SendPolicy(fix_fresh_s=settings.fix_fresh_s, delivery_p95_s=settings.delivery_p95_s)
@@ -161,10 +163,12 @@ class Service:
             failures=FAILURES,
             quiet_routes=QUIET_ROUTES,
         )
-        sweeper = asyncio.create_task(_sweep_for_ever(dispatcher))
-        closing.push_async_callback(_cancel, sweeper)
-        forgetter = asyncio.create_task(_forget_for_ever(database, clock))
-        closing.push_async_callback(_cancel, forgetter)
+        for work in (
+            sweep_outbox(dispatcher),
+            forget_old_answers_hourly(database, clock),
+            forget_silent_phones(phones, pings, clock),
+        ):
+            closing.push_async_callback(_cancel, asyncio.create_task(work))
 
     async def _postgres(self) -> str:
         """The DSN of a database with the current schema. The embedded one is ours to bring up to date; another one is
@@ -218,43 +222,6 @@ async def _readiness(database: Database, feed: ChangeFeed) -> Readiness:
         database_state = str(failure)
     feed_state = "ok" if feed.connected else "not connected; edits from other processes come late"
     return Readiness(ready=database_state == "ok" and feed.connected, database=database_state, change_feed=feed_state)
-
-
-async def _follow_for_ever(
-    feed: ChangeFeed, live: LiveTenants, position: Position, authenticator: Authenticator, phones: Phones
-) -> None:
-    """Follow the edits; where some were missed for good, begin again with all there is."""
-    while True:
-        try:
-            await feed.run(position)
-        except ChangesLostError:
-            _LOG.error("changes_lost", hint="the process was away for too long; loading everything anew")
-            position = await feed.position()
-            authenticator.forget_all()
-            phones.all_changed()
-            await live.load()
-
-
-async def _sweep_for_ever(dispatcher: Dispatcher) -> None:
-    while True:
-        try:
-            await dispatcher.sweep()
-        except DatabaseError as failure:
-            _LOG.warning("sweep_failed", error=type(failure).__name__)
-        await asyncio.sleep(SWEEP_INTERVAL_S)
-
-
-async def _forget_for_ever(database: Database, clock: Clock) -> None:
-    """Delete what has served its time."""
-    while True:
-        try:
-            async with database.connection() as connection:
-                ids = await tenant_ids(connection)
-            for tenant_id in ids:
-                await forget_old_answers(database, tenant_id, clock.now_s())
-        except DatabaseError as failure:
-            _LOG.warning("housekeeping_failed", error=type(failure).__name__)
-        await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

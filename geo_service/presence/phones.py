@@ -134,7 +134,7 @@ class Phones:
         while phone.stale:
             self._changed_while_loading.discard(phone.device_id)
             if not await self._loader.refresh(phone):
-                self._drop(phone.device_id)
+                self.drop(phone.device_id)
                 return None
             phone.stale = phone.device_id in self._changed_while_loading
         return phone
@@ -169,7 +169,12 @@ class Phones:
                 await asyncio.wait([phone.busy])
             phone.forget_positions()
 
-    def _drop(self, device_id: uuid.UUID) -> None:
+    def all(self) -> list[Phone]:
+        """Every phone that this process knows."""
+        return list(self._by_device.values())
+
+    def drop(self, device_id: uuid.UUID) -> None:
+        """Forget the phone; its next ping reads it anew."""
         phone = self._by_device.pop(device_id, None)
         if phone is not None:
             self._by_token.pop(phone.token_key, None)

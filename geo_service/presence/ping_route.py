@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from geo_service.presence.answer import PingsAnswer
+from geo_service.presence.delivery import Delivery
 from geo_service.presence.phones import Phones
-from geo_service.presence.pings import Delivery, Pings, PingsAnswer, Tenant
+from geo_service.presence.pings import Pings, Tenant
 from geo_service.web.asgi import header, read_body, refuse_long_body, send_json
 from geo_service.web.auth import DEVICE
 from geo_service.web.endpoint import Endpoint

@@ -5,31 +5,26 @@ This is the hot path: a raw ASGI call, one decoder, and no work for a ping that 
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, Protocol, get_args
+from typing import Protocol, get_args
 
 import msgspec
 from prometheus_client import Counter, Histogram
 
 from geo_service.clock import Clock
-from geo_service.geofences.neighbourhood import Neighbourhood, Neighbourhoods
+from geo_service.geofences.neighbourhood import Neighbourhoods
 from geo_service.geofences.registry import FenceRegistry
-from geo_service.presence.admit import Admitted, Rejection, RejectionReason, admit
+from geo_service.presence.admit import Admitted, Memory, Rejection, RejectionReason, admit
+from geo_service.presence.answer import SeenTransition, answer_json, watch_json
+from geo_service.presence.delivery import decode_delivery
 from geo_service.presence.fix import Fix, Ping
 from geo_service.presence.locate import locate
 from geo_service.presence.motion import Motion
-from geo_service.presence.next_ping import STOP, NextPing, next_ping
+from geo_service.presence.next_ping import STOP, next_ping
 from geo_service.presence.phones import Phone
 from geo_service.presence.policy import AdmissionPolicy, TrackPolicy
-from geo_service.presence.track import TrackState, Transition, step
+from geo_service.presence.track import TrackState, Transition, end_all, step
 from geo_service.presence.triggers import TriggerBook
-from geo_service.web.findings import collect_problems
-from geo_service.web.problems import invalid
 from geo_service.web.times import rfc3339
-from geo_service.web.validation import Validator, parse_json
-from geo_service.web.wire import FieldProblem
-
-MOST_PINGS = 500
-WATCHED_IN_ANSWER = 20
 
 PINGS = Counter("geo_pings_total", "Pings by what became of them", ["result"])
 TRANSITIONS = Counter("geo_transitions_total", "Transitions by kind", ["kind"])
@@ -40,64 +35,6 @@ PING_AGE = Histogram(
 )
 _ACCEPTED = PINGS.labels("accepted")
 _REJECTED = {reason: PINGS.labels(reason) for reason in get_args(RejectionReason)}
-
-
-class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/pings`."""
-
-    pings: Annotated[list[Ping], msgspec.Meta(min_length=1, max_length=MOST_PINGS)]
-
-
-class _LooseDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pings: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MOST_PINGS)]
-
-
-class SeenTransition(msgspec.Struct, frozen=True):
-    geofence_id: str
-    kind: str
-    at: str
-    confidence: float
-
-
-class WatchedFence(msgspec.Struct, frozen=True):
-    """A circle for the phone's own geofencing; the service's test stays the exact one."""
-
-    geofence_id: str
-    lat: float
-    lng: float
-    radius_m: float
-
-
-class Next(msgspec.Struct, frozen=True):
-    """Report again after `interval_s`, or sooner once farther than `safe_radius_m` from the last fix."""
-
-    interval_s: float
-    safe_radius_m: float
-    geofences: list[WatchedFence]
-
-
-class PingsAnswer(msgspec.Struct, frozen=True):
-    """What the phone is told. `accepted` + the rejected are all pings of the delivery."""
-
-    accepted: int
-    rejected: list[Rejection]
-    transitions: list[SeenTransition]
-    next: Next
-
-
-class _EncodedNext(msgspec.Struct, frozen=True):
-    interval_s: float
-    safe_radius_m: float
-    geofences: msgspec.Raw
-
-
-class _EncodedAnswer(msgspec.Struct, frozen=True):
-    """`PingsAnswer` with its largest part encoded beforehand."""
-
-    accepted: int
-    rejected: Sequence[Rejection]
-    transitions: Sequence[SeenTransition]
-    next: _EncodedNext
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -133,59 +70,6 @@ class Decider(Protocol):
     ) -> None: ...
 
 
-_DECODE = msgspec.json.Decoder(Delivery).decode
-_LOOSE = Validator(_LooseDelivery, unique_keys=False)
-_ENCODE = msgspec.json.Encoder().encode
-
-
-def decode_delivery(body: bytes) -> tuple[list[tuple[int, Ping]], list[Rejection]]:
-    """The pings of a body with their places. One that cannot be read is rejected alone; where none can be read, or the
-    body around them is wrong, a Problem says everything that is."""
-    try:
-        return list(enumerate(_DECODE(body).pings)), []
-    except (ValueError, RecursionError):
-        pass
-    good: list[tuple[int, Ping]] = []
-    rejected: list[Rejection] = []
-    problems: list[FieldProblem] = []
-    parse_json(body)
-    for index, raw in enumerate(_LOOSE.from_json(body).pings):
-        found = collect_problems(Ping, raw, f"pings[{index}]")
-        if found:
-            problems += found
-            detail = "; ".join(f"{problem.path} {problem.message}" for problem in found)
-            rejected.append(Rejection(index, "malformed", detail))
-        else:
-            good.append((index, msgspec.convert(raw, Ping)))
-    if not good:
-        raise invalid(problems)
-    return good, rejected
-
-
-def watch_json(registry: FenceRegistry, around: Neighbourhood) -> bytes:
-    """The nearest fences as the JSON of circles, made once for each neighbourhood."""
-    if around.watch_json is None:
-        watched = []
-        for geofence_id in around.fence_ids[:WATCHED_IN_ANSWER]:
-            shape = registry.fences[geofence_id].shape
-            lat, lng = shape.centre
-            watched.append(WatchedFence(geofence_id, round(lat, 6), round(lng, 6), round(shape.bounding_radius_m, 1)))
-        around.watch_json = _ENCODE(watched)
-    return around.watch_json
-
-
-def answer_json(
-    accepted: int,
-    rejected: Sequence[Rejection],
-    seen: Sequence[SeenTransition],
-    report: NextPing,
-    watch: bytes,
-) -> bytes:
-    """The answer's JSON; `watch` is the JSON of `next.geofences`."""
-    following = _EncodedNext(report.interval_s, report.safe_radius_m, msgspec.Raw(watch))
-    return _ENCODE(_EncodedAnswer(accepted, rejected, seen, following))
-
-
 class Pings:
     """Takes deliveries of pings, one phone at a time, many phones at once."""
 
@@ -208,19 +92,34 @@ class Pings:
         admitted = admit(pings, phone.memory, received_s, self._admission)
         after, moments = self._track(tenant, before, admitted.fixes)
         if moments or (before.presences and not before.presences.keys() <= after.presences.keys()):
-            phone.busy = asyncio.get_running_loop().create_future()
-            try:
-                await self._decider.decide(phone, moments, before, after, received_s, self._clock.now_s())
-                # Taken back meanwhile: nothing was stored, and nothing is kept.
-                if phone.consent_location:
-                    phone.track, phone.memory = after, admitted.memory
-            finally:
-                phone.busy.set_result(None)
-                phone.busy = None
+            await self._commit(phone, moments, after, admitted.memory, received_s)
         else:
             phone.track, phone.memory = after, admitted.memory
         self._count(admitted, unreadable, received_s)
         return self._answer(tenant, admitted, unreadable, moments, after)
+
+    async def end_visits(self, phone: Phone) -> None:
+        """The phone has not been heard for long: it counts as gone. Raises what the decider raises."""
+        if phone.busy is not None or phone.track.last is None:
+            return
+        now_s = self._clock.now_s()
+        after, exits = end_all(phone.track, now_s)
+        moments = [Moment(transition, phone.track.last, None) for transition in exits]
+        await self._commit(phone, moments, after, phone.memory, now_s)
+
+    async def _commit(
+        self, phone: Phone, moments: Sequence[Moment], after: TrackState, memory: Memory, received_s: float
+    ) -> None:
+        """Store what the transitions come to, and only then move on; other deliveries of the phone wait meanwhile."""
+        phone.busy = asyncio.get_running_loop().create_future()
+        try:
+            await self._decider.decide(phone, moments, phone.track, after, received_s, self._clock.now_s())
+            # Taken back meanwhile: nothing was stored, and nothing is kept.
+            if phone.consent_location:
+                phone.track, phone.memory = after, memory
+        finally:
+            phone.busy.set_result(None)
+            phone.busy = None
 
     def _track(self, tenant: Tenant, state: TrackState, fixes: Sequence[Fix]) -> tuple[TrackState, list[Moment]]:
         moments = []

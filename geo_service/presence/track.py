@@ -115,6 +115,16 @@ def step(
     return TrackState(fix, motion, presences or NOWHERE, doubts or UNDOUBTED), exits + others
 
 
+def end_all(state: TrackState, now_s: float) -> tuple[TrackState, list[Transition]]:
+    """The phone has gone silent: its visits end, with the confidence of a coin. Approaches end without a word."""
+    exits = [
+        Transition(geofence_id, "exit", now_s, presence.visit_s, 0.5, 0.0)
+        for geofence_id, presence in sorted(state.presences.items())
+        if presence.phase == "inside"
+    ]
+    return TrackState(state.last, None), exits
+
+
 def _step_one(
     before: Presence | None,
     doubt: Doubt | None,

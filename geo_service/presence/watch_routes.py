@@ -13,9 +13,10 @@ from geo_service.geofences.registry import FenceRegistry
 from geo_service.offers.book import CampaignBook
 from geo_service.offers.snapshot import Snapshot
 from geo_service.presence.admit import Rejection
+from geo_service.presence.answer import Next, SeenTransition
 from geo_service.presence.next_ping import LEAST_INTERVAL_S
 from geo_service.presence.phones import Phone, Phones
-from geo_service.presence.pings import Next, Pings, SeenTransition
+from geo_service.presence.pings import Pings
 from geo_service.presence.watch_list import (
     HORIZON_M,
     MOST_WATCHED,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from geo_service.presence.fix import Fix
 from geo_service.presence.policy import DEFAULT, STRICT, TrackPolicy
-from geo_service.presence.track import Located, TrackState, Transition, probability_inside, step
+from geo_service.presence.track import Located, TrackState, Transition, end_all, probability_inside, step
 
 # One degree of latitude near 48° N, for walking along a meridian towards a shop at LAT, LNG.
 METRES_PER_DEGREE = 111_200.0
@@ -109,6 +109,16 @@ def test_a_fence_that_is_gone_ends_its_presence_silently() -> None:
     state, transitions = step(state, fix(10, 0), [], DEFAULT)
     assert not transitions
     assert not state.presences
+
+
+def test_a_silent_phone_leaves_where_it_was_and_is_not_approaching_any_more() -> None:
+    state, _ = step(TrackState(), fix(0, 0), [fence(0)], DEFAULT)
+    state, exits = end_all(state, 5000.0)
+    assert [(t.geofence_id, t.kind, t.at_s, t.visit_s) for t in exits] == [("shop", "exit", 5000.0, 0.0)]
+    assert not state.presences
+    approaching, _ = step(TrackState(), fix(0, 240, speed=1.3), [fence(240, approach=True)], DEFAULT)
+    assert approaching.presences
+    assert end_all(approaching, 5000.0)[1] == []
 
 
 def test_the_step_leaves_its_argument_alone() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from geo_service.offers.offer import Offer
+from geo_service.presence.answer import PingsAnswer
 from geo_service.presence.fix import Ping
-from geo_service.presence.pings import PingsAnswer
 from geo_service.presence.watch_routes import FenceEvent, FenceEventAnswer, WatchList
 from sdk_stub import wire
 from sdk_stub.wire import Fix

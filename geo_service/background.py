@@ -1,0 +1,99 @@
+"""What runs beside the requests, for as long as the process does: follow edits, sweep the outbox, forget."""
+
+import asyncio
+
+import structlog
+
+from geo_service.clock import Clock
+from geo_service.database.database import Database
+from geo_service.database.errors import DatabaseError
+from geo_service.database.feed import ChangeFeed, ChangesLostError, Position
+from geo_service.live import LiveTenants
+from geo_service.presence.phones import Phones
+from geo_service.presence.pings import Pings
+from geo_service.pushes.dispatch import Dispatcher
+from geo_service.tenants.listing import tenant_ids
+from geo_service.vouchers.answers import forget_old_answers
+from geo_service.web.auth import Authenticator
+
+_LOG = structlog.get_logger(__name__)
+
+SWEEP_INTERVAL_S = 0.5
+RELOAD_INTERVAL_S = 1.0
+HOUSEKEEPING_INTERVAL_S = 3600.0
+SILENCE_INTERVAL_S = 60.0
+# A visit ends when its phone has not been heard for so long; the longest rhythm it is told is a quarter of an hour.
+SILENT_AFTER_S = 3600.0
+# No position is kept for longer, in memory either.
+FORGOTTEN_AFTER_S = 86_400.0
+# So many phones are looked at before others get a turn.
+_AT_A_TIME = 5_000
+
+
+async def follow_edits(
+    feed: ChangeFeed, live: LiveTenants, position: Position, authenticator: Authenticator, phones: Phones
+) -> None:
+    """Follow the edits; where some were missed for good, begin again with all there is."""
+    while True:
+        try:
+            await feed.run(position)
+        except ChangesLostError:
+            _LOG.error("changes_lost", hint="the process was away for too long; loading everything anew")
+            authenticator.forget_all()
+            phones.all_changed()
+            position = await _load_again(feed, live)
+
+
+async def _load_again(feed: ChangeFeed, live: LiveTenants) -> Position:
+    while True:
+        try:
+            position = await feed.position()
+            await live.load()
+        except DatabaseError as failure:
+            _LOG.warning("reload_failed", error=type(failure).__name__)
+            await asyncio.sleep(RELOAD_INTERVAL_S)
+        else:
+            return position
+
+
+async def sweep_outbox(dispatcher: Dispatcher) -> None:
+    """Hand over, or let expire, what a crash or an absent provider left behind."""
+    while True:
+        try:
+            await dispatcher.sweep()
+        except DatabaseError as failure:
+            _LOG.warning("sweep_failed", error=type(failure).__name__)
+        await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+async def forget_old_answers_hourly(database: Database, clock: Clock) -> None:
+    """Delete the answers kept for repeated requests once they have served their time."""
+    while True:
+        try:
+            async with database.connection() as connection:
+                ids = await tenant_ids(connection)
+            for tenant_id in ids:
+                await forget_old_answers(database, tenant_id, clock.now_s())
+        except DatabaseError as failure:
+            _LOG.warning("housekeeping_failed", error=type(failure).__name__)
+        await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
+
+
+async def forget_silent_phones(phones: Phones, pings: Pings, clock: Clock) -> None:
+    """End the visits of phones that have gone silent, and drop from memory those not heard for a day."""
+    while True:
+        await asyncio.sleep(SILENCE_INTERVAL_S)
+        now_s = clock.now_s()
+        for number, phone in enumerate(phones.all()):
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            last = phone.track.last
+            if last is None or now_s - last.at_s < SILENT_AFTER_S:
+                continue
+            if phone.track.presences:
+                try:
+                    await pings.end_visits(phone)
+                except DatabaseError as failure:
+                    _LOG.warning("visit_not_ended", error=type(failure).__name__)
+            elif now_s - last.at_s > FORGOTTEN_AFTER_S:
+                phones.drop(phone.device_id)

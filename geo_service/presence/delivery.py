@@ -1,0 +1,52 @@
+"""A delivery of pings as it comes over the wire: each one is read alone."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from geo_service.presence.admit import Rejection
+from geo_service.presence.fix import Ping
+from geo_service.web.findings import collect_problems
+from geo_service.web.problems import invalid
+from geo_service.web.validation import Validator, parse_json
+from geo_service.web.wire import FieldProblem
+
+MOST_PINGS = 500
+
+
+class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/pings`."""
+
+    pings: Annotated[list[Ping], msgspec.Meta(min_length=1, max_length=MOST_PINGS)]
+
+
+class _LooseDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pings: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MOST_PINGS)]
+
+
+_DECODE = msgspec.json.Decoder(Delivery).decode
+_LOOSE = Validator(_LooseDelivery, unique_keys=False)
+
+
+def decode_delivery(body: bytes) -> tuple[list[tuple[int, Ping]], list[Rejection]]:
+    """The pings of a body with their places. One that cannot be read is rejected alone; where none can be read, or the
+    body around them is wrong, a Problem says everything that is."""
+    try:
+        return list(enumerate(_DECODE(body).pings)), []
+    except (ValueError, RecursionError):
+        pass
+    good: list[tuple[int, Ping]] = []
+    rejected: list[Rejection] = []
+    problems: list[FieldProblem] = []
+    parse_json(body)
+    for index, raw in enumerate(_LOOSE.from_json(body).pings):
+        found = collect_problems(Ping, raw, f"pings[{index}]")
+        if found:
+            problems += found
+            detail = "; ".join(f"{problem.path} {problem.message}" for problem in found)
+            rejected.append(Rejection(index, "malformed", detail))
+        else:
+            good.append((index, msgspec.convert(raw, Ping)))
+    if not good:
+        raise invalid(problems)
+    return good, rejected
