@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -279,8 +280,18 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        if self._handle_signals:
-            with super().capture_signals():
-                yield
-        else:
+        """A signal that was obeyed is a good end: unlike uvicorn's own, this does not raise it again afterwards."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM) if self._handle_signals else ()
+        for number in signals:
+            loop.add_signal_handler(number, self._on_signal)
+        try:
             yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self) -> None:
+        """The first asks it to finish what is under way, the second not to wait for that."""
+        self.force_exit = self.should_exit
+        self.should_exit = True

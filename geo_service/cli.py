@@ -207,7 +207,7 @@ def keys_revoke(tenant: TenantOption, key_id: Annotated[str, typer.Argument(meta
 
     async def work() -> None:
         async with postgres_home(settings()) as dsn:
-            await revoke_key(dsn, tenant, key_id)
+            print_json({"key_id": key_id, "revoked_at": await revoke_key(dsn, tenant, key_id)})
 
     run(work())
 

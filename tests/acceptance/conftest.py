@@ -49,7 +49,7 @@ async def service(shop: Shop) -> AsyncIterator[ServiceProcess]:
     process = ServiceProcess(shop.settings)
     await process.start()
     yield process
-    await process.stop()
+    assert await process.stop() == 0, "a service that is asked to stop ends well"
 
 
 @pytest.fixture
