@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import hypothesis
 import pytest
 
 from geo_service.database.database import Database, open_connection
@@ -20,6 +21,13 @@ from geo_service.database.migrate import MIGRATIONS, migrate
 from sdk_stub.link import PostgresLink
 
 MEMORY = Path("/dev/shm")
+
+
+# The everyday run tries the same cases each time, so that a red build means a change; the nightly one looks for new
+# cases, many times as many: GEO_TEST_PROFILE=nightly.
+hypothesis.settings.register_profile("everyday", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("nightly", max_examples=20_000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("GEO_TEST_PROFILE", "everyday"))
 
 
 def named_database(dsn: str, name: str) -> str:

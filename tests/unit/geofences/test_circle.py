@@ -28,7 +28,9 @@ def test_a_circle_is_exact_to_a_millimetre(circle: Circle, bearing_deg: float, o
     if side == 0:
         assert circle.contains(*point), "the boundary is inside"
     assert circle.contains(*point) is (circle.signed_distance_m(*point) >= 0)
-    assert bool(circle.contains_many(np.array([point[0]]), np.array([point[1]]))[0]) is circle.contains(*point)
+    # The two use different formulas for the distance: within the millimetre that is promised they may differ.
+    if abs(expected_m) > 1e-3:
+        assert bool(circle.contains_many(np.array([point[0]]), np.array([point[1]]))[0]) is circle.contains(*point)
 
 
 @examples(300)

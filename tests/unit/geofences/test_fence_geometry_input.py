@@ -159,9 +159,10 @@ def test_what_goes_out_comes_in_again_as_the_same(shape: Shape) -> None:
     assert isinstance(again, Area), again
     assert again.area_m2 == pytest.approx(shape.area_m2, rel=1e-6, abs=1e-3)
     assert again.bounds == pytest.approx(shape.bounds, abs=1e-9)
-    assert [[ring.pole for ring in part] for part in again.parts] == [
-        [ring.pole for ring in part] for part in shape.parts
-    ]
+    # Parts that are cut at the antimeridian may come back in another order.
+    assert sorted(str([ring.pole for ring in part]) for part in again.parts) == sorted(
+        str([ring.pole for ring in part]) for part in shape.parts
+    )
     for ring in _rings(geometry):
         assert ring[0] == ring[-1]
         assert all(-180 <= lng <= 180 and -90 <= lat <= 90 for lng, lat in ring)
