@@ -47,6 +47,8 @@ async def main(port: int) -> None:
         http="httptools",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
         log_config=None,
     )
     server = uvicorn.Server(config)

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 
 from geo_service.background import (
     follow_edits,
-    forget_old_answers_hourly,
     forget_silent_phones,
+    keep_house,
     sweep_outbox,
 )
 from geo_service.clock import Clock, SimulatedClock, SystemClock
@@ -28,6 +28,7 @@ from geo_service.database.feed import ChangeFeed
 from geo_service.database.home import postgres_home
 from geo_service.database.migrate import migrate, pending
 from geo_service.geofences.fence_routes import fence_endpoints
+from geo_service.geofences.placement import FenceRules
 from geo_service.geofences.store_routes import store_endpoints
 from geo_service.health import Readiness, clock_endpoints, health_endpoints
 from geo_service.live import LiveTenants
@@ -53,6 +54,7 @@ from geo_service.tenants.credential_lookup import StoredCredentials
 from geo_service.tenants.tenants import ensure_default_tenant
 from geo_service.vouchers.voucher_routes import voucher_endpoints
 from geo_service.web.auth import Authenticator
+from geo_service.web.bounded_protocol import BoundedProtocol
 from geo_service.web.credentials import parse_credential
 from geo_service.web.endpoint import Endpoint
 from geo_service.web.problems import Failures, unavailable
@@ -137,6 +139,7 @@ class Service:
             max_accuracy_m=settings.max_accuracy_m,
             max_speed_mps=settings.max_speed_mps,
         )
+        rules = FenceRules(store_distance_m=settings.fence_store_distance_m, min_area_m2=settings.fence_min_area_m2)
         pings = Pings(decider, clock, admission, DEFAULT)
         route = PingRoute(phones, pings, live.tenant)
 
@@ -148,8 +151,8 @@ class Service:
             ping_endpoint(route),
             *offer_endpoints(database, router),
             *receipt_endpoints(database),
-            *store_endpoints(database, live.applied),
-            *fence_endpoints(database, live.tenant, live.applied),
+            *store_endpoints(database, live.applied, rules),
+            *fence_endpoints(database, live.tenant, live.applied, rules),
             *campaign_endpoints(database, live.applied),
             *decision_endpoints(database),
             *customer_endpoints(database, phones),
@@ -166,7 +169,7 @@ class Service:
         )
         for work in (
             sweep_outbox(dispatcher),
-            forget_old_answers_hourly(database, clock),
+            keep_house(database, live, clock),
             forget_silent_phones(phones, pings, clock),
         ):
             closing.push_async_callback(_cancel, asyncio.create_task(work))
@@ -231,21 +234,32 @@ async def _cancel(task: asyncio.Task[None]) -> None:
         await task
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port, before anything costly is done; 0 takes a free one. Raises SettingsError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port or --host"
+        ) from None
+
+
 class RunningServer:
     """The service behind a port of this machine."""
 
-    def __init__(self, service: Service, host: str, port: int, *, handle_signals: bool) -> None:
-        """Takes the port; raises OSError when it cannot be had."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=2048)
+    def __init__(self, service: Service, listener: socket.socket, *, handle_signals: bool) -> None:
+        self._socket = listener
         config = uvicorn.Config(
             service.app,
             loop="none",
-            http="httptools",
+            http=BoundedProtocol,
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
+            # Nobody here looks at the address of the caller.
+            proxy_headers=False,
             timeout_graceful_shutdown=10,
         )
         self._server = _Server(config, handle_signals=handle_signals)

@@ -1,22 +1,28 @@
 """What runs beside the requests, for as long as the process does: follow edits, sweep the outbox, forget."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
+from prometheus_client import Counter
 
 from geo_service.clock import Clock
 from geo_service.database.database import Database
 from geo_service.database.errors import DatabaseError
 from geo_service.database.feed import ChangeFeed, ChangesLostError, Position
 from geo_service.live import LiveTenants
+from geo_service.presence.lost import end_lost_presences
 from geo_service.presence.phones import Phones
 from geo_service.presence.pings import Pings
 from geo_service.pushes.dispatch import Dispatcher
 from geo_service.tenants.listing import tenant_ids
 from geo_service.vouchers.answers import forget_old_answers
 from geo_service.web.auth import Authenticator
+from geo_service.web.problems import failure_record
 
 _LOG = structlog.get_logger(__name__)
+
+FAILURES = Counter("geo_background_failures_total", "Background work that failed unexpectedly", ["work"])
 
 SWEEP_INTERVAL_S = 0.5
 RELOAD_INTERVAL_S = 1.0
@@ -56,33 +62,46 @@ async def _load_again(feed: ChangeFeed, live: LiveTenants) -> Position:
             return position
 
 
+async def _steadily(name: str, work: Callable[[], Awaitable[None]], interval_s: float) -> None:
+    """Do it again and again. A failure nobody expected is counted and told, and does not end it: without its sweeper
+    the service would go on looking well."""
+    while True:
+        try:
+            await work()
+        except DatabaseError as failure:
+            _LOG.warning("background_work_waits", work=name, error=type(failure).__name__)
+        except Exception as failure:
+            FAILURES.labels(name).inc()
+            _LOG.error("background_work_failed", work=name, **failure_record(failure))
+        await asyncio.sleep(interval_s)
+
+
 async def sweep_outbox(dispatcher: Dispatcher) -> None:
     """Hand over, or let expire, what a crash or an absent provider left behind."""
-    while True:
-        try:
-            await dispatcher.sweep()
-        except DatabaseError as failure:
-            _LOG.warning("sweep_failed", error=type(failure).__name__)
-        await asyncio.sleep(SWEEP_INTERVAL_S)
+
+    async def sweep() -> None:
+        await dispatcher.sweep()
+
+    await _steadily("sweep_outbox", sweep, SWEEP_INTERVAL_S)
 
 
-async def forget_old_answers_hourly(database: Database, clock: Clock) -> None:
-    """Delete the answers kept for repeated requests once they have served their time."""
-    while True:
-        try:
-            async with database.connection() as connection:
-                ids = await tenant_ids(connection)
-            for tenant_id in ids:
-                await forget_old_answers(database, tenant_id, clock.now_s())
-        except DatabaseError as failure:
-            _LOG.warning("housekeeping_failed", error=type(failure).__name__)
-        await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
+async def keep_house(database: Database, live: LiveTenants, clock: Clock) -> None:
+    """Delete what has served its time: answers kept for repeated requests, presences that no ping will end."""
+
+    async def clean() -> None:
+        async with database.connection() as connection:
+            ids = await tenant_ids(connection)
+        for tenant_id in ids:
+            await forget_old_answers(database, tenant_id, clock.now_s())
+            await end_lost_presences(database, tenant_id, live.tenant(tenant_id).registry, clock.now_s())
+
+    await _steadily("keep_house", clean, HOUSEKEEPING_INTERVAL_S)
 
 
 async def forget_silent_phones(phones: Phones, pings: Pings, clock: Clock) -> None:
     """End the visits of phones that have gone silent, and drop from memory those not heard for a day."""
-    while True:
-        await asyncio.sleep(SILENCE_INTERVAL_S)
+
+    async def look_through() -> None:
         now_s = clock.now_s()
         for number, phone in enumerate(phones.all()):
             if number % _AT_A_TIME == 0:
@@ -91,9 +110,8 @@ async def forget_silent_phones(phones: Phones, pings: Pings, clock: Clock) -> No
             if last is None or now_s - last.at_s < SILENT_AFTER_S:
                 continue
             if phone.track.presences:
-                try:
-                    await pings.end_visits(phone)
-                except DatabaseError as failure:
-                    _LOG.warning("visit_not_ended", error=type(failure).__name__)
+                await pings.end_visits(phone)
             elif now_s - last.at_s > FORGOTTEN_AFTER_S:
                 phones.drop(phone.device_id)
+
+    await _steadily("forget_silent_phones", look_through, SILENCE_INTERVAL_S)

@@ -61,7 +61,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except KeyboardInterrupt:
         raise typer.Exit(1) from None
     except (SettingsError, DatabaseError, MigrationError, TenantError, OSError) as error:
-        raise fail(f"{type(error).__name__}: {error}") from None
+        raise fail(str(error)) from None
 
 
 def print_json(value: Any) -> None:

@@ -57,11 +57,13 @@ class LiveTenants:
         return live
 
     async def load(self) -> None:
-        """Read everything, at the start."""
+        """Read everything, at the start and after changes were lost: what is gone since then must not stay."""
         async with self._database.connection() as connection:
             ids = await tenant_ids(connection)
         for tenant_id in ids:
-            await self._reload(tenant_id, None, None, None)
+            fresh = LiveTenant()
+            await self._reload(fresh, tenant_id, None, None, None)
+            self._tenants[tenant_id] = fresh
         self._count()
 
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -75,7 +77,13 @@ class LiveTenants:
             elif change.kind in ("store", "geofence", "campaign"):
                 edited.setdefault(change.tenant_id, {}).setdefault(change.kind, []).append(change.id)
         for tenant_id, ids in edited.items():
-            await self._reload(tenant_id, ids.get("store", []), ids.get("geofence", []), ids.get("campaign", []))
+            await self._reload(
+                self.tenant(tenant_id),
+                tenant_id,
+                ids.get("store", []),
+                ids.get("geofence", []),
+                ids.get("campaign", []),
+            )
         if edited:
             self._count()
 
@@ -83,17 +91,18 @@ class LiveTenants:
         """Take over edits of this process before their call is answered."""
         edited: dict[str, list[str]] = {"store": [], "geofence": [], "campaign": []}
         edited[kind] = list(ids)
-        await self._reload(tenant_id, edited["store"], edited["geofence"], edited["campaign"])
+        live = self.tenant(tenant_id)
+        await self._reload(live, tenant_id, edited["store"], edited["geofence"], edited["campaign"])
 
     async def _reload(
         self,
+        live: LiveTenant,
         tenant_id: str,
         store_ids: list[str] | None,
         geofence_ids: list[str] | None,
         campaign_ids: list[str] | None,
     ) -> None:
         """Read the named rows anew; None means all of them, [] none."""
-        live = self.tenant(tenant_id)
         async with live.reloading:
             async with self._database.tenant(tenant_id, readonly=True) as connection:
                 stores = await load_stores(connection, store_ids) if store_ids != [] else []

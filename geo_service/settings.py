@@ -156,6 +156,10 @@ SETTINGS: tuple[Setting, ...] = (
             "Expected time from hand-over to the phone (95th percentile), part of every deadline.", "s"),
     Setting("GEO_PUSH_TIMEOUT_S", "push_timeout_s", _number(0.1, 60), 5.0,
             "How long one hand-over may take before its outcome counts as unknown.", "s"),
+    Setting("GEO_FENCE_STORE_DISTANCE_M", "fence_store_distance_m", _number(0, 20_100_000), 2_000.0,
+            "How far a geofence may lie from the entrance of its store; 20,100,000: anywhere.", "m"),
+    Setting("GEO_FENCE_MIN_AREA_M2", "fence_min_area_m2", _number(0, 1_000_000), 300.0,
+            "How large a geofence must be at least (a radius of 10 m makes 314); 0: as small as you like.", "m²"),
     Setting("GEO_CLOCK", "simulated_clock_start_s", _clock, None,
             "`system` (default), or `simulated:2026-05-04T10:00:00Z`: time stands still and is moved by "
             "`POST /v1/clock` (scope qa). For replays and tests only."),
@@ -195,6 +199,8 @@ class Settings:
     fix_fresh_s: float = 20.0
     delivery_p95_s: float = 2.0
     push_timeout_s: float = 5.0
+    fence_store_distance_m: float = 2_000.0
+    fence_min_area_m2: float = 300.0
     simulated_clock_start_s: float | None = None
     log_level: str = "info"
     log_format: str | None = None

@@ -31,7 +31,6 @@ def _parsed(text: str, time_zone: str, lat: float, lng: float) -> OpeningHours:
         timezone=ZoneInfo(time_zone),
         coords=(lat, lng),
         auto_country=True,
-        auto_timezone=False,
         max_interval_days=366,
     )
 
@@ -47,4 +46,8 @@ def hours_at(text: str, time_zone: str, lat: float, lng: float, now_s: float) ->
     hours = _parsed(text, time_zone, lat, lng)
     local = datetime.fromtimestamp(now_s, zone)
     changes_at = hours.next_change(local)
-    return Hours(hours.is_open(local), changes_at.timestamp() if changes_at is not None else None)
+    if changes_at is None:
+        return Hours(hours.is_open(local), None)
+    # Of an hour that comes twice when the clocks go back, the library names the second one only.
+    first_s = changes_at.replace(fold=0).timestamp()
+    return Hours(hours.is_open(local), first_s if first_s > now_s else changes_at.timestamp())

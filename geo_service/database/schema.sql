@@ -5,7 +5,7 @@ set check_function_bodies = off;
 
 -- Functions
 
-CREATE OR REPLACE FUNCTION public.claim_pushes(p_tenant uuid, p_now double precision, p_lease_s double precision, p_push_ids uuid[], p_limit integer)
+CREATE OR REPLACE FUNCTION public.claim_pushes(p_tenant uuid, p_now double precision, p_lease_s double precision, p_push_ids uuid[], p_held uuid[], p_limit integer)
  RETURNS TABLE(push_id uuid, decision_id uuid, device_id uuid, verdict text, platform text, environment text, token text, title text, body text, data jsonb, collapse_id text, deadline_s double precision, hand_over_by_s double precision, committed_s double precision, recorded_s double precision, attempts integer)
  LANGUAGE plpgsql
 AS $function$
@@ -19,7 +19,8 @@ begin
         select s.push_id
           from pushes s
          where s.state = 'pending'
-           and case when p_push_ids is null then s.leased_until <= now_at else s.push_id = any (p_push_ids) end
+           and case when p_push_ids is null then s.leased_until <= now_at and s.push_id <> all (p_held)
+                    else s.push_id = any (p_push_ids) end
          order by s.leased_until
          limit p_limit
          for no key update skip locked
@@ -32,6 +33,8 @@ begin
                 when s.hand_over_by <= now_at then 'expired'
                 when d.device_id is null or not d.consent_location or not d.consent_marketing_push
                     or d.customer_id is distinct from s.customer_id then 'withdrawn'
+                when e.trigger_kind <> 'exit' and not exists (
+                    select from presences r where r.device_id = s.device_id and r.geofence_id = s.geofence_id) then 'withdrawn'
                 when s.voucher_code is not null and (v.code is null or v.state = 'void') then 'withdrawn'
                 when v.state = 'redeemed' then 'voucher_redeemed'
                 when v.valid_until <= now_at then 'voucher_expired'
@@ -40,6 +43,7 @@ begin
             end as verdict
           from due
           join pushes s on s.push_id = due.push_id
+          join decisions e on e.decision_id = s.decision_id
           left join devices d on d.device_id = s.device_id
           left join vouchers v on v.code = s.voucher_code
     ),
@@ -211,12 +215,16 @@ begin
         update pushes s
            set state = 'withdrawn', reason = 'withdrawn', detail = 'left the geofence before hand-over'
           from choice c, jsonb_array_elements_text(c."left") as l (geofence_id)
-         where s.device_id = c.device_id and s.geofence_id = l.geofence_id and s.state = 'pending' and s.attempts = 0
-        returning s.decision_id
+         where s.device_id = c.device_id and s.geofence_id = l.geofence_id and s.state = 'pending' and not s.attempt_open
+        returning s.decision_id, s.push_id
     ),
     withdrawn_decision as (
         update decisions e set outcome = 'suppressed', reason = 'withdrawn'
           from withdrawn w where e.decision_id = w.decision_id
+    ),
+    released as (
+        update vouchers v set held_by = null, held_until = null
+          from withdrawn w where v.held_by = w.push_id
     )
     select g.choice_id, coalesce(g.refusal, 'sent') from guarded g;
 end $function$
@@ -226,6 +234,17 @@ CREATE OR REPLACE FUNCTION public.geo_tenant()
  LANGUAGE sql
  STABLE
 AS $function$ select nullif(current_setting('geo.tenant', true), '')::uuid $function$
+;
+CREATE OR REPLACE FUNCTION public.geofence_difference(o jsonb, n jsonb, OUT before jsonb, OUT after jsonb)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    select coalesce(jsonb_object_agg(field, was), '{}'), coalesce(jsonb_object_agg(field, is_now), '{}')
+      from (select field, coalesce(o -> field, 'null') as was, coalesce(n -> field, 'null') as is_now
+              from unnest('{geometry,name,store_id,radius_m,dwell_s,active,schedule,tags,metadata}'::text[]) as field) f
+     where was <> is_now
+$function$
 ;
 CREATE OR REPLACE FUNCTION public.log_changes()
  RETURNS trigger
@@ -275,7 +294,9 @@ begin
                 select * from vouchers
                 where customer_id = d.customer_id
                   and valid_until > to_timestamp(p_now) - interval '30 days'
-                order by (state = 'active') desc, valid_until desc, code
+                order by (state = 'active' and valid_until > to_timestamp(p_now)) desc,
+                         case when state = 'active' and valid_until > to_timestamp(p_now) then valid_until end,
+                         valid_until desc, code
                 limit 200) v), '[]'),
         'pushes', coalesce((
             select jsonb_agg(jsonb_build_object(
@@ -334,6 +355,37 @@ begin
      where o.drop_token and d.device_id = r.device_id and d.push_token is not null
        and sha256(d.push_token::bytea) = r.push_token_hash
        and (o.dead_since_s is null or d.push_token_at < to_timestamp(o.dead_since_s));
+end $function$
+;
+CREATE OR REPLACE FUNCTION public.write_geofence_history()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    by_whom text := coalesce(nullif(current_setting('geo.actor', true), ''), 'database');
+    edited_at timestamptz := coalesce(
+        to_timestamp(nullif(current_setting('geo.edited_at', true), '')::double precision), now());
+    imported boolean := current_setting('geo.importing', true) = 'on';
+begin
+    if tg_op = 'INSERT' then
+        insert into geofence_history (tenant_id, geofence_id, store_id, at, what, actor, version, before, after)
+        select n.tenant_id, n.geofence_id, n.store_id, edited_at, case when imported then 'imported' else 'created' end,
+               by_whom, n.version, '{}', d.after
+          from after_rows n, geofence_difference(null, to_jsonb(n)) d;
+    elsif tg_op = 'UPDATE' then
+        insert into geofence_history (tenant_id, geofence_id, store_id, at, what, actor, version, before, after)
+        select n.tenant_id, n.geofence_id, n.store_id, edited_at, case when imported then 'imported' else 'updated' end,
+               by_whom, n.version, d.before, d.after
+          from after_rows n
+          join before_rows o using (tenant_id, geofence_id)
+         cross join geofence_difference(to_jsonb(o), to_jsonb(n)) d
+         where d.after <> '{}';
+    else
+        insert into geofence_history (tenant_id, geofence_id, store_id, at, what, actor, version, before, after)
+        select o.tenant_id, o.geofence_id, o.store_id, edited_at, 'deleted', by_whom, o.version, d.before, '{}'
+          from before_rows o, geofence_difference(to_jsonb(o), null) d;
+    end if;
+    return null;
 end $function$
 ;
 
@@ -432,6 +484,20 @@ create table devices (
     constraint devices_platform_check CHECK ((platform = ANY (ARRAY['ios'::text, 'android'::text]))),
     constraint devices_push_environment_check CHECK ((push_environment = ANY (ARRAY['production'::text, 'sandbox'::text]))),
     constraint devices_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash)
+);
+create table geofence_history (
+    tenant_id uuid not null,
+    geofence_id text not null,
+    seq bigint generated always as identity not null,
+    store_id text not null,
+    at timestamp with time zone not null,
+    what text not null,
+    actor text not null,
+    version bigint not null,
+    before jsonb not null,
+    after jsonb not null,
+    constraint geofence_history_pkey PRIMARY KEY (tenant_id, geofence_id, seq),
+    constraint geofence_history_what_check CHECK ((what = ANY (ARRAY['created'::text, 'updated'::text, 'deleted'::text, 'imported'::text])))
 );
 create table geofences (
     tenant_id uuid not null,
@@ -631,6 +697,7 @@ alter table customers add constraint customers_tenant_id_fkey FOREIGN KEY (tenan
 alter table decisions add constraint decisions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
 alter table devices add constraint devices_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES customers(tenant_id, customer_id);
 alter table devices add constraint devices_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
+alter table geofence_history add constraint geofence_history_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
 alter table geofences add constraint geofences_tenant_id_store_id_fkey FOREIGN KEY (tenant_id, store_id) REFERENCES stores(tenant_id, store_id);
 alter table idempotent_answers add constraint idempotent_answers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
 alter table keys add constraint keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
@@ -671,9 +738,12 @@ CREATE TRIGGER campaigns_inserted AFTER INSERT ON public.campaigns REFERENCING N
 CREATE TRIGGER campaigns_updated AFTER UPDATE ON public.campaigns REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('campaign', 'campaign_id');
 CREATE TRIGGER devices_deleted AFTER DELETE ON public.devices REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('device', 'device_id');
 CREATE TRIGGER devices_updated AFTER UPDATE ON public.devices REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('device', 'device_id');
+CREATE TRIGGER geofences_created_history AFTER INSERT ON public.geofences REFERENCING NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION write_geofence_history();
 CREATE TRIGGER geofences_deleted AFTER DELETE ON public.geofences REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
+CREATE TRIGGER geofences_deleted_history AFTER DELETE ON public.geofences REFERENCING OLD TABLE AS before_rows FOR EACH STATEMENT EXECUTE FUNCTION write_geofence_history();
 CREATE TRIGGER geofences_inserted AFTER INSERT ON public.geofences REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
 CREATE TRIGGER geofences_updated AFTER UPDATE ON public.geofences REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
+CREATE TRIGGER geofences_updated_history AFTER UPDATE ON public.geofences REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION write_geofence_history();
 CREATE TRIGGER keys_inserted AFTER INSERT ON public.keys REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('credential', 'key_id');
 CREATE TRIGGER keys_updated AFTER UPDATE ON public.keys REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('credential', 'key_id');
 CREATE TRIGGER stores_deleted AFTER DELETE ON public.stores REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('store', 'store_id');
@@ -696,6 +766,8 @@ alter table decisions enable row level security;
 alter table decisions force row level security;
 alter table devices enable row level security;
 alter table devices force row level security;
+alter table geofence_history enable row level security;
+alter table geofence_history force row level security;
 alter table geofences enable row level security;
 alter table geofences force row level security;
 alter table idempotent_answers enable row level security;
@@ -729,6 +801,7 @@ create policy own_tenant on consents for all to public using ((tenant_id = geo_t
 create policy own_tenant on customers for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 create policy own_tenant on decisions for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 create policy own_tenant on devices for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
+create policy own_tenant on geofence_history for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 create policy own_tenant on geofences for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 create policy own_tenant on idempotent_answers for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
 create policy own_tenant on keys for all to public using ((tenant_id = geo_tenant())) with check ((tenant_id = geo_tenant()));
@@ -744,7 +817,7 @@ create policy own_tenant on vouchers for all to public using ((tenant_id = geo_t
 
 -- Functions that not everybody may call
 
-revoke all on function claim_pushes(uuid,double precision,double precision,uuid[],integer) from public;
+revoke all on function claim_pushes(uuid,double precision,double precision,uuid[],uuid[],integer) from public;
 revoke all on function commit_choices(uuid,double precision,jsonb) from public;
 revoke all on function read_snapshot(uuid,uuid,double precision) from public;
 revoke all on function record_outcomes(uuid,jsonb) from public;
@@ -757,10 +830,11 @@ grant insert, select on consents to geo_service;
 grant delete, insert, select, update on customers to geo_service;
 grant delete, insert, select, update on decisions to geo_service;
 grant delete, insert, select, update on devices to geo_service;
-grant execute on function claim_pushes(uuid,double precision,double precision,uuid[],integer) to geo_service;
+grant execute on function claim_pushes(uuid,double precision,double precision,uuid[],uuid[],integer) to geo_service;
 grant execute on function commit_choices(uuid,double precision,jsonb) to geo_service;
 grant execute on function read_snapshot(uuid,uuid,double precision) to geo_service;
 grant execute on function record_outcomes(uuid,jsonb) to geo_service;
+grant insert, select on geofence_history to geo_service;
 grant delete, insert, select, update on geofences to geo_service;
 grant delete, insert, select on idempotent_answers to geo_service;
 grant select on keys to geo_service;

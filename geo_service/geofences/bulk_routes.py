@@ -12,6 +12,7 @@ from geo_service.geofences.exporting import ExportFormat, export_features
 from geo_service.geofences.fence_feature import FenceFeature
 from geo_service.geofences.importing import ImportBrokenError, ImportResult, import_features
 from geo_service.geofences.loading import Applied
+from geo_service.geofences.placement import FenceRules
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.problems import Problem
 from geo_service.web.wire import Body
@@ -38,7 +39,7 @@ class ExportQuery(Body, frozen=True):
 
 
 def bulk_endpoints(
-    database: Database, applied: Applied, readers: frozenset[str], writers: frozenset[str]
+    database: Database, applied: Applied, rules: FenceRules, readers: frozenset[str], writers: frozenset[str]
 ) -> list[Endpoint[Any, Any]]:
     """Import and export."""
 
@@ -50,6 +51,8 @@ def bulk_endpoints(
                 call.principal.tenant_id,
                 call.stream(),
                 call.received_at_s,
+                actor=call.principal.key_id,
+                rules=rules,
                 lines=True if any(name in media_type for name in _LINES) else None,
                 repair=call.query.repair,
                 store_ids=call.principal.store_ids,

@@ -12,6 +12,7 @@ way the edges of cells bulge on a map.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import dist
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -42,6 +43,13 @@ _LEAST_RING = 1.03
 _DESCENDANTS = 1.08
 # At the finest resolution there are no descendants to look up; the margin is for the edge's way between two vertices.
 _NO_DESCENDANTS = 1.002
+# Where few rings are needed, the cell's own shape tells how few: a ring is nowhere narrower than its cell's radius
+# divided by 0.903, and next to each other cells differ by less than a tenth.
+_FEW_RINGS = 4
+_RADIUS_TO_RING = 0.92
+_NEIGHBOURS_VARY = 1.15
+# Up to this many candidates a loop in Python beats the cost of calling numpy.
+_FEW_CELLS = 19
 # Below this resolution the globe is so few cells that all are looked at.
 _ALL_CELLS = 1
 # Points of the boundary are this share of a cell's radius apart.
@@ -67,24 +75,11 @@ def cover(shape: Shape) -> Cover:
     radius_m = shape.bounding_radius_m
     resolution = next(resolution for resolution, limit_m in _LEVELS if radius_m <= limit_m)
     cells = cells_near(*shape.centre, radius_m, resolution)
-    lats, lngs = np.array([h3.cell_to_latlng(cell) for cell in cells]).T
-    centres = ecef_many(lats, lngs)
-    # Most candidates are too far away, whatever their exact size.
-    chords = np.linalg.norm(centres - ecef(*shape.centre), axis=1)
-    rim = _DESCENDANTS if resolution < FINE else _NO_DESCENDANTS
-    close = np.flatnonzero(chords <= radius_m + rim * _LARGEST_RADIUS * _EDGE_M[resolution])
-    cells = [cells[i] for i in close]
-    lats, lngs, centres = lats[close], lngs[close], centres[close]
-    reaches = rim * _radii(cells, centres)
-    if isinstance(shape, Circle):
-        full, partial = _circle(shape, centres, reaches)
+    if resolution == FINE and len(cells) <= _FEW_CELLS:
+        full, partial = _one_by_one(shape, radius_m, cells)
     else:
-        full, partial = _area(shape, lats, lngs, centres, reaches)
-    return Cover(
-        (resolution,),
-        tuple(cells[i] for i in np.flatnonzero(full)),
-        tuple(cells[i] for i in np.flatnonzero(partial)),
-    )
+        full, partial = _all_at_once(shape, radius_m, cells, resolution)
+    return Cover((resolution,), tuple(full), tuple(partial))
 
 
 def cells_near(lat: float, lng: float, radius_m: float, resolution: int) -> list[int]:
@@ -92,14 +87,62 @@ def cells_near(lat: float, lng: float, radius_m: float, resolution: int) -> list
     if resolution <= _ALL_CELLS:
         return [cell for base in h3.get_res0_cells() for cell in h3.cell_to_children(base, resolution)]
     edge_m = _EDGE_M[resolution]
+    cell = h3.latlng_to_cell(lat, lng, resolution)
     rings = int((radius_m / edge_m + 2 * _LARGEST_RADIUS) / _LEAST_RING)
-    disk: list[int] = h3.grid_disk(h3.latlng_to_cell(lat, lng, resolution), rings)
+    if rings <= _FEW_RINGS:
+        # What the cell itself looks like nearly always saves a ring.
+        centre, cell_radius_m = _centre_and_radius(cell)
+        reach_m = dist(centre, ecef(lat, lng)) + radius_m + cell_radius_m * _NEIGHBOURS_VARY
+        rings = min(rings, int(reach_m * _RADIUS_TO_RING / cell_radius_m))
+    disk: list[int] = h3.grid_disk(cell, rings)
     return disk
 
 
 def ancestor_bits(resolution: int) -> tuple[int, int]:
     """(clear, fill): `cell & clear | fill` is `h3.cell_to_parent(cell, resolution)`, seven times as fast."""
     return ~((0xF << 52) | _UNUSED_DIGITS[resolution]), resolution << 52 | _UNUSED_DIGITS[resolution]
+
+
+def _one_by_one(shape: Shape, radius_m: float, cells: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The full and the partial cells of a small shape, without the cost of calling numpy."""
+    full: list[int] = []
+    partial: list[int] = []
+    middle = ecef(*shape.centre)
+    inner_m = shortest_chord_m(shape.radius_m) if isinstance(shape, Circle) else 0.0
+    for cell in cells:
+        lat, lng = h3.cell_to_latlng(cell)
+        centre = ecef(lat, lng)
+        chord_m = dist(centre, middle)
+        # Most candidates are too far away, whatever their exact size.
+        if chord_m > radius_m + _LARGEST_RADIUS * _EDGE_M[FINE]:
+            continue
+        reach_m = _NO_DESCENDANTS * max(dist(centre, ecef(*corner)) for corner in h3.cell_to_boundary(cell))
+        if chord_m > radius_m + reach_m:
+            continue
+        if isinstance(shape, Circle):
+            (full if chord_m + reach_m <= inner_m else partial).append(cell)
+        elif shape.boundary_within_m(lat, lng, reach_m) <= reach_m:
+            partial.append(cell)
+        elif shape.contains(lat, lng):
+            full.append(cell)
+    return full, partial
+
+
+def _all_at_once(shape: Shape, radius_m: float, cells: Sequence[int], resolution: int) -> tuple[list[int], list[int]]:
+    """The full and the partial cells of a shape with many candidates."""
+    lats, lngs = np.array([h3.cell_to_latlng(cell) for cell in cells]).T
+    centres = ecef_many(lats, lngs)
+    chords = np.linalg.norm(centres - ecef(*shape.centre), axis=1)
+    rim = _DESCENDANTS if resolution < FINE else _NO_DESCENDANTS
+    close = np.flatnonzero(chords <= radius_m + rim * _LARGEST_RADIUS * _EDGE_M[resolution])
+    cells = [cells[i] for i in close.tolist()]
+    lats, lngs, centres = lats[close], lngs[close], centres[close]
+    reaches = rim * _radii(cells, centres)
+    if isinstance(shape, Circle):
+        full, partial = _circle(shape, centres, reaches)
+    else:
+        full, partial = _area(shape, lats, lngs, centres, reaches)
+    return [cells[i] for i in np.flatnonzero(full).tolist()], [cells[i] for i in np.flatnonzero(partial).tolist()]
 
 
 def _circle(shape: Circle, centres: Floats, reaches: Floats) -> tuple[Bools, Bools]:
@@ -118,6 +161,12 @@ def _area(shape: Area, lats: Floats, lngs: Floats, centres: Floats, reaches: Flo
     squares = np.sum(offsets**2, axis=1)[:, None] + np.sum(boundary**2, axis=1) - 2 * offsets @ boundary.T
     partial = squares.min(axis=1) <= (reaches + spacing_m / 2) ** 2
     return ~partial & shape.contains_many(lats, lngs), partial
+
+
+def _centre_and_radius(cell: int) -> tuple[tuple[float, float, float], float]:
+    """A cell's centre as earth-centred metres, and the chord to its farthest vertex."""
+    centre = ecef(*h3.cell_to_latlng(cell))
+    return centre, max(dist(centre, ecef(*corner)) for corner in h3.cell_to_boundary(cell))
 
 
 def _radii(cells: Sequence[int], centres: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """Export of geofences as a stream of Features, which an import finds unchanged."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Literal, TypeAlias
 
 from geo_service.database.database import Database
@@ -14,19 +14,27 @@ _SQL = load_queries(__file__, "fences.sql")
 _IN_ONE_READ = 500
 
 
+async def count_features(database: Database, tenant_id: str) -> int:
+    """How many geofences an export has."""
+    async with database.tenant(tenant_id, readonly=True) as conn:
+        count: int = await conn.fetchval(_SQL.count_geofences)
+        return count
+
+
 async def export_features(
     database: Database,
     tenant_id: str,
     format_: ExportFormat = "geojson",
     *,
     store_ids: Collection[str] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> AsyncIterator[bytes]:
     """All geofences of the tenant (or of these stores) in the order of their ids: one FeatureCollection, or one
     Feature a line. Reads a few at a time, each time anew, so that a slow reader holds nothing up; what is written
-    meanwhile may or may not be in it. Raises DatabaseError."""
+    meanwhile may or may not be in it. `on_progress` hears how many are done. Raises DatabaseError."""
     collection = format_ == "geojson"
     own = list(store_ids) if store_ids is not None else None
-    after, first = "", True
+    after, first, done = "", True, 0
     while True:
         async with database.tenant(tenant_id, readonly=True) as conn:
             rows = await conn.fetch(_SQL.export_geofences, after, own, _IN_ONE_READ)
@@ -36,6 +44,9 @@ async def export_features(
             yield opening + b",\n".join(features)
         else:
             yield b"".join(feature + b"\n" for feature in features)
+        done += len(rows)
+        if on_progress is not None:
+            on_progress(done)
         if len(rows) < _IN_ONE_READ:
             break
         after, first = rows[-1]["geofence_id"], False

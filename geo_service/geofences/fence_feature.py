@@ -30,8 +30,8 @@ FeatureId = Annotated[
 
 
 class FenceProperties(Body, frozen=True):
-    """What a geofence is beside its shape. `dwell_s`: how long inside counts as a stay. `schedule`: when it counts,
-    in OpenStreetMap's opening_hours syntax; kept for your own use."""
+    """What a geofence is beside its shape. `dwell_s`: how long inside counts as a stay. `schedule`: when it is active,
+    in OpenStreetMap's opening_hours syntax and the time zone of its store; without one, always."""
 
     name: ShortText
     store_id: Id
@@ -65,6 +65,23 @@ class FenceFeature(Body, frozen=True, kw_only=True):
     geometry: Geometry
     properties: FenceProperties
     bbox: list[float] | msgspec.UnsetType = msgspec.UNSET
+
+
+class FencePatch(Body, frozen=True, kw_only=True):
+    """A part of a geofence, as a merge patch (RFC 7396)."""
+
+    example: ClassVar[dict[str, Any]] = {"properties": {"radius_m": 120, "schedule": None}}
+
+    type: Literal["Feature"] | msgspec.UnsetType = msgspec.UNSET
+    id: FeatureId | msgspec.UnsetType = msgspec.UNSET
+    geometry: (
+        Annotated[dict[str, Any], msgspec.Meta(description="the parts that change: mostly `coordinates`")]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+    properties: (
+        Annotated[dict[str, Any], msgspec.Meta(description="the properties that change; null takes one away")]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class RepairChange(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
-"""The geofences over HTTP, one by one: write, read, delete, list, and the cells of one."""
+"""The geofences over HTTP, one by one: write, change, read, delete, list, and the cells of one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import h3.api.basic_int as h3
@@ -15,6 +15,7 @@ from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.fence_feature import (
     CheckedFence,
     FenceFeature,
+    FencePatch,
     RefusedFence,
     RepairChange,
     WrittenFence,
@@ -22,30 +23,37 @@ from geo_service.geofences.fence_feature import (
     stored_feature,
 )
 from geo_service.geofences.fence_rows import (
+    Editor,
     FenceVersion,
     LockedFence,
+    delete_fence,
     lock_fences,
     lock_stores,
-    no_such_store,
+    problems_of,
     version_of,
     write_fences,
 )
 from geo_service.geofences.fence_search import FencesQuery, search_fences
+from geo_service.geofences.history_routes import history_endpoint
 from geo_service.geofences.loading import Applied, Row
 from geo_service.geofences.match_routes import MatchedTenant, match_endpoint
+from geo_service.geofences.placement import FenceRules
 from geo_service.geofences.store_routes import WRITERS, only_own_stores
 from geo_service.web.auth import Principal
 from geo_service.web.endpoint import Answer, Call, Endpoint
+from geo_service.web.merge_patch import MEDIA_TYPE, merge_patch
 from geo_service.web.pages import Page
 from geo_service.web.preconditions import check_preconditions
 from geo_service.web.problems import Problem, invalid, not_found
-from geo_service.web.wire import Body, Reply
+from geo_service.web.validation import Validator
+from geo_service.web.wire import Body, LatLng, Reply, to_json
 
 _SQL = load_queries(__file__, "fences.sql")
 
 READERS = frozenset({"manager", "qa"})
 _PATH = "/v1/geofences/{geofence_id}"
 _TAGS = ("Geofences",)
+_PATCH_VALIDATOR = Validator(dict[str, Any])
 
 
 class PutQuery(Body, frozen=True):
@@ -65,11 +73,11 @@ class FenceCells(Reply, frozen=True):
 
 
 def fence_endpoints(
-    database: Database, tenants: Callable[[str], MatchedTenant], applied: Applied
+    database: Database, tenants: Callable[[str], MatchedTenant], applied: Applied, rules: FenceRules
 ) -> list[Endpoint[Any, Any]]:
     """`/v1/geofences`. `tenants` gives a tenant's geofences in memory; `applied` is told what was written before the
     call is answered."""
-    routes = _Fences(database, applied)
+    routes = _Fences(database, applied, rules)
     return [
         Endpoint(
             "GET",
@@ -84,19 +92,36 @@ def fence_endpoints(
             answer=Page[FenceFeature],
         ),
         match_endpoint(tenants, READERS),
-        *bulk_endpoints(database, applied, READERS, WRITERS),
+        *bulk_endpoints(database, applied, rules, READERS, WRITERS),
         Endpoint(
             "PUT",
             _PATH,
             routes.put,
             summary="Create or replace a geofence",
             description="A GeoJSON Feature: a Point with `properties.radius_m`, a Polygon or a MultiPolygon. 201 when "
-            "it is new. It counts from the next ping on.",
+            "it is new. It counts from the next ping on. An active one must lie near the entrance of its "
+            "store, and not be as small as a home.",
             scopes=WRITERS,
             tags=_TAGS,
             body=FenceFeature,
             raw_body=True,
             body_media_types=("application/geo+json", "application/json"),
+            query=PutQuery,
+            answer=WrittenFence,
+            conditional=True,
+        ),
+        Endpoint(
+            "PATCH",
+            _PATH,
+            routes.patch,
+            summary="Change a part of a geofence",
+            description="A JSON Merge Patch (RFC 7396) on the Feature: what is sent replaces what is there, null takes "
+            "it away, the rest stays. The result is held to the same rules as with PUT.",
+            scopes=WRITERS,
+            tags=_TAGS,
+            body=FencePatch,
+            raw_body=True,
+            body_media_types=(MEDIA_TYPE, "application/json"),
             query=PutQuery,
             answer=WrittenFence,
             conditional=True,
@@ -124,13 +149,15 @@ def fence_endpoints(
             tags=_TAGS,
             answer=FenceCells,
         ),
+        history_endpoint(database, READERS),
     ]  # fmt: skip
 
 
 class _Fences:
-    def __init__(self, database: Database, applied: Applied) -> None:
+    def __init__(self, database: Database, applied: Applied, rules: FenceRules) -> None:
         self._database = database
         self._applied = applied
+        self._rules = rules
 
     async def list(self, call: Call[None, FencesQuery]) -> Answer:
         own = call.principal.store_ids
@@ -153,32 +180,55 @@ class _Fences:
         )
 
     async def _row(self, call: Call[Any, Any]) -> Row:
-        geofence_id = call.path["geofence_id"]
         async with self._database.tenant(call.principal.tenant_id, readonly=True) as conn:
-            row: Row | None = await conn.fetchrow(_SQL.get_geofence, geofence_id)
-        if row is None or not call.principal.may_use_store(row["store_id"]):
-            raise _no_geofence(geofence_id)
-        return row
+            return await _own_row(conn, call)
 
     async def put(self, call: Call[None, PutQuery]) -> Answer:
-        geofence_id, principal = call.path["geofence_id"], call.principal
+        geofence_id = call.path["geofence_id"]
         read = read_feature(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
 
-        async def write(conn: Connection) -> tuple[LockedFence | None, FenceVersion, CheckedFence]:
-            stores = await lock_stores(conn, [read.store_id] if read.store_id is not None else [])
-            before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
-            fence = _admit(geofence_id, read, principal, before, stores)
-            check_preconditions(call.headers, before.etag if before is not None else None)
-            locked = [geofence_id] if before is not None else []
-            after = (await write_fences(conn, [fence], locked, call.received_at_s)).get(geofence_id, before)
-            if after is None:
-                raise TransientConflict("somebody else has created the geofence meanwhile")
-            return before, after, fence
+        async def write(conn: Connection) -> _Written:
+            return await self._write(conn, call, read)
 
-        before, after, fence = await self._database.run(principal.tenant_id, write)
-        if after is not before:
-            await self._applied(principal.tenant_id, "geofence", [geofence_id])
-        return Answer(_written(fence, call.query.repair), status=201 if before is None else 200, etag=after.etag)
+        return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
+
+    async def patch(self, call: Call[None, PutQuery]) -> Answer:
+        geofence_id = call.path["geofence_id"]
+        patch = _PATCH_VALIDATOR.from_json(await call.read())
+
+        async def write(conn: Connection) -> _Written:
+            row = await _own_row(conn, call)
+            etag = version_of(row).etag
+            check_preconditions(call.headers, etag)
+            merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
+            read = read_feature(merged, geofence_id=geofence_id, repair=call.query.repair)
+            written = await self._write(conn, call, read)
+            if written.before is None or written.before.etag != etag:
+                raise TransientConflict("somebody else has changed the geofence meanwhile")
+            return written
+
+        return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
+
+    async def _write(
+        self, conn: Connection, call: Call[None, PutQuery], read: CheckedFence | RefusedFence
+    ) -> "_Written":
+        geofence_id, principal = call.path["geofence_id"], call.principal
+        stores = await lock_stores(conn, [read.store_id] if read.store_id is not None else [])
+        before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
+        fence = _admit(geofence_id, read, principal, before, stores, self._rules)
+        check_preconditions(call.headers, before.etag if before is not None else None)
+        locked = [geofence_id] if before is not None else []
+        written = await write_fences(conn, [fence], locked, Editor(principal.key_id), call.received_at_s)
+        after = written.get(geofence_id, before)
+        if after is None:
+            raise TransientConflict("somebody else has created the geofence meanwhile")
+        return _Written(before, after, fence)
+
+    async def _answer(self, call: Call[None, PutQuery], written: "_Written") -> Answer:
+        if written.after is not written.before:
+            await self._applied(call.principal.tenant_id, "geofence", [written.fence.geofence_id])
+        status = 201 if written.before is None else 200
+        return Answer(_answered(written.fence, call.query.repair), status=status, etag=written.after.etag)
 
     async def delete(self, call: Call[None, None]) -> Answer:
         geofence_id, principal = call.path["geofence_id"], call.principal
@@ -188,11 +238,27 @@ class _Fences:
             if before is None or not principal.may_use_store(before.store_id):
                 raise _no_geofence(geofence_id)
             check_preconditions(call.headers, before.etag)
-            await conn.execute(_SQL.delete_geofence, geofence_id)
+            await delete_fence(conn, geofence_id, Editor(principal.key_id), call.received_at_s)
 
         await self._database.run(principal.tenant_id, write)
         await self._applied(principal.tenant_id, "geofence", [geofence_id])
         return Answer()
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """What a PUT or PATCH came to; `before` is `after` where nothing was changed."""
+
+    before: LockedFence | None
+    after: FenceVersion
+    fence: CheckedFence
+
+
+async def _own_row(conn: Connection, call: Call[Any, Any]) -> Row:
+    geofence_id = call.path["geofence_id"]
+    row: Row | None = await conn.fetchrow(_SQL.get_geofence, geofence_id)
+    if row is None or not call.principal.may_use_store(row["store_id"]):
+        raise _no_geofence(geofence_id)
+    return row
 
 
 def _admit(
@@ -200,22 +266,21 @@ def _admit(
     read: CheckedFence | RefusedFence,
     principal: Principal,
     before: LockedFence | None,
-    stores: frozenset[str],
+    stores: Mapping[str, LatLng],
+    rules: FenceRules,
 ) -> CheckedFence:
     """The geofence, if it may be written. Raises a `Problem`: whose it is comes before what is wrong with it."""
     if before is not None and not principal.may_use_store(before.store_id):
         raise _no_geofence(geofence_id)
     if read.store_id is not None and not principal.may_use_store(read.store_id):
         raise only_own_stores(principal)
-    problems = list(read.problems) if isinstance(read, RefusedFence) else []
-    if read.store_id is not None and read.store_id not in stores:
-        problems.append(no_such_store(read.store_id))
+    problems = problems_of(read, stores, rules)
     if problems or isinstance(read, RefusedFence):
         raise invalid(problems)
     return read
 
 
-def _written(fence: CheckedFence, repair: bool) -> WrittenFence:
+def _answered(fence: CheckedFence, repair: bool) -> WrittenFence:
     changes = [RepairChange(change.path, change.message) for change in fence.changes]
     return WrittenFence(**msgspec.structs.asdict(fence.feature), changes=changes if repair else msgspec.UNSET)
 

@@ -8,9 +8,10 @@ import msgspec
 
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
-from geo_service.geofences.fence_feature import CheckedFence
+from geo_service.geofences.fence_feature import CheckedFence, RefusedFence
+from geo_service.geofences.placement import FenceRules, placement_problems
 from geo_service.web.preconditions import etag_of
-from geo_service.web.wire import FieldProblem
+from geo_service.web.wire import FieldProblem, LatLng
 
 _SQL = load_queries(__file__, "fences.sql")
 
@@ -33,15 +34,33 @@ class LockedFence(FenceVersion, frozen=True):
     store_id: str
 
 
-async def lock_stores(conn: Connection, store_ids: Iterable[str]) -> frozenset[str]:
-    """Those that exist; they stay until the end of the transaction."""
+class Editor(msgspec.Struct, frozen=True):
+    """Who writes, for the history: the id of a key, or COMMAND_LINE."""
+
+    actor: str
+    importing: bool = False
+
+
+COMMAND_LINE = "command line"
+
+
+async def lock_stores(conn: Connection, store_ids: Iterable[str]) -> dict[str, LatLng]:
+    """Those that exist, with their entrances; they stay as they are until the end of the transaction."""
     rows = await conn.fetch(_SQL.lock_stores_of_geofences, sorted(set(store_ids)))
-    return frozenset(row["store_id"] for row in rows)
+    return {row["store_id"]: LatLng(lat=row["entrance_lat"], lng=row["entrance_lng"]) for row in rows}
 
 
-def no_such_store(store_id: str) -> FieldProblem:
-    """What to say of a geofence whose store is not among those that exist."""
-    return FieldProblem("properties.store_id", f"there is no store {store_id}; create it first")
+def problems_of(
+    read: CheckedFence | RefusedFence, stores: Mapping[str, LatLng], rules: FenceRules
+) -> list[FieldProblem]:
+    """All that speaks against writing it; `stores` are those that exist, with their entrances. One that is not active
+    may lie anywhere: it is being prepared, or put away."""
+    problems = list(read.problems) if isinstance(read, RefusedFence) else []
+    if read.store_id is not None and read.store_id not in stores:
+        problems.append(FieldProblem("properties.store_id", f"there is no store {read.store_id}; create it first"))
+    elif isinstance(read, CheckedFence) and read.feature.properties.active:
+        problems += placement_problems(read.shape, read.store_id, stores[read.store_id], rules)
+    return problems
 
 
 async def lock_fences(conn: Connection, geofence_ids: Iterable[str]) -> dict[str, LockedFence]:
@@ -51,14 +70,21 @@ async def lock_fences(conn: Connection, geofence_ids: Iterable[str]) -> dict[str
 
 
 async def write_fences(
-    conn: Connection, fences: Sequence[CheckedFence], locked: Collection[str], now_s: float
+    conn: Connection, fences: Sequence[CheckedFence], locked: Collection[str], editor: Editor, now_s: float
 ) -> dict[str, FenceVersion]:
     """Creates or replaces geofences, each id once; answers those that were created or changed.
 
     A geofence that is there without being in `locked` was created by somebody else meanwhile and is left alone."""
     ordered = sorted(fences, key=lambda fence: fence.geofence_id)
+    await conn.execute(_SQL.note_editor, editor.actor, now_s, editor.importing)
     rows = await conn.fetch(_SQL.write_geofences, [_row(fence) for fence in ordered], list(locked), now_s)
     return {row["geofence_id"]: FenceVersion(**row) for row in rows}
+
+
+async def delete_fence(conn: Connection, geofence_id: str, editor: Editor, now_s: float) -> None:
+    """Deletes a geofence that the transaction has locked."""
+    await conn.execute(_SQL.note_editor, editor.actor, now_s, editor.importing)
+    await conn.execute(_SQL.delete_geofence, geofence_id)
 
 
 def version_of(row: Mapping[str, Any]) -> FenceVersion:

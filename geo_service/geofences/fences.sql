@@ -1,12 +1,20 @@
 -- name: lock_stores_of_geofences
--- Which of the stores exist; none of them can be deleted until the end of the transaction. $1 store_ids.
-select store_id from stores where store_id = any ($1::text[]) order by store_id for key share;
+-- Which of the stores exist, and where their entrances are; none of them can be deleted or moved until the end of the
+-- transaction (who writes a store locks it for update). $1 store_ids.
+select store_id, entrance_lat, entrance_lng
+  from stores where store_id = any ($1::text[]) order by store_id for key share;
 
 -- name: lock_geofences
 -- The geofences that exist already, locked in one order, so that writers never wait for each other in a circle.
 -- $1 geofence_ids.
 select geofence_id, store_id, version, updated_at
   from geofences where geofence_id = any ($1::text[]) order by geofence_id for update;
+
+-- name: note_editor
+-- For the history that the next statements write (see the migration): $1 who, $2 when (Unix s), $3 whether it is an
+-- import. Until the end of the transaction.
+select set_config('geo.actor', $1, true), set_config('geo.edited_at', $2::double precision::text, true),
+       set_config('geo.importing', case when $3::boolean then 'on' else '' end, true);
 
 -- name: write_geofences
 -- Creates or replaces geofences in one statement; answers those that were created or changed. One that is the same
@@ -44,6 +52,17 @@ select * from geofences where geofence_id = $1;
 -- name: delete_geofence
 -- $1 geofence_id.
 delete from geofences where geofence_id = $1;
+
+-- name: geofence_history
+-- The edits of the geofence $1 before $2 (null: from the newest on), as far as it belonged to the stores $3 (null: to
+-- any), the newest first, at most $4.
+select seq, store_id, at, what, actor, version, before, after
+  from geofence_history
+ where geofence_id = $1
+   and ($2::bigint is null or seq < $2)
+   and ($3::text[] is null or store_id = any ($3))
+ order by seq desc
+ limit $4;
 
 -- name: plan_for_these_arguments
 -- For the lists below: a plan that knows which filters are not used. Until the end of the transaction.
@@ -114,11 +133,15 @@ select * from geofences
  order by geofence_id
  limit $3;
 
+-- name: count_geofences
+-- How many the tenant has.
+select count(*) from geofences;
+
 -- name: all_active_geofences
 -- Every active geofence of the tenant, for memory.
-select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags from geofences where active;
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags, schedule from geofences where active;
 
 -- name: active_geofences_by_id
 -- Those of $1 that exist and are active.
-select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags, schedule
   from geofences where active and geofence_id = any ($1::text[]);

@@ -1,11 +1,12 @@
 """Import of geofences: a stream of Features into the database, in batches, each feature judged alone.
 
 The same for the API and for `geo-service geofences import`. Every batch is a transaction of its own: a long import
-holds no lock for long, and one that breaks off has stored what it says; sending it again finds that unchanged.
+holds no lock for long, and one that breaks off has stored what it says; sending it again finds that unchanged. While
+the database stores one batch, the next one is being read.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -14,10 +15,11 @@ from geo_service.database.database import Connection, Database
 from geo_service.database.errors import DatabaseUnavailable, TransientConflict
 from geo_service.geofences.feature_stream import MOST_FEATURE_CHARS, BrokenStreamError, split_features
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature
-from geo_service.geofences.fence_rows import lock_fences, lock_stores, no_such_store, write_fences
+from geo_service.geofences.fence_rows import Editor, lock_fences, lock_stores, problems_of, write_fences
 from geo_service.geofences.loading import Applied
+from geo_service.geofences.placement import FenceRules
 from geo_service.web.problems import Problem
-from geo_service.web.wire import FieldProblem, Reply
+from geo_service.web.wire import FieldProblem, LatLng, Reply
 
 BATCH_FENCES = 500
 BATCH_BYTES = 4_000_000
@@ -62,6 +64,8 @@ async def import_features(
     now_s: float,
     on_progress: Callable[[int], None] | None = None,
     *,
+    actor: str,
+    rules: FenceRules,
     lines: bool | None = None,
     repair: bool = False,
     store_ids: Collection[str] | None = None,
@@ -70,23 +74,25 @@ async def import_features(
     """Creates or replaces the geofences of a FeatureCollection or of NDJSON (see `split_features` for `lines`). An id
     that comes twice: the later one counts.
 
-    `store_ids` limits the import to geofences of these stores. `on_progress` hears how many features are done;
-    `applied` hears what was written. Raises ImportBrokenError."""
-    run = _Import(database, tenant_id, now_s, store_ids, applied)
+    `actor` is who imports (see `Editor`). `store_ids` limits the import to geofences of these stores. `on_progress`
+    hears how many features are done, batch by batch; `applied` hears what was written. Raises ImportBrokenError."""
+    run = _Import(database, tenant_id, now_s, Editor(actor, importing=True), rules, store_ids, applied, on_progress)
     try:
-        async for body in split_features(chunks, lines=lines):
-            await run.take(_read(body, repair), len(body or b""))
-            if on_progress is not None:
-                on_progress(run.taken)
-            # Reading a feature takes up to some milliseconds; others wait for the event loop.
-            await asyncio.sleep(0)
-        await run.flush()
-    except BrokenStreamError as broken:
-        raise ImportBrokenError(str(broken), run.result()) from None
+        try:
+            async for body in split_features(chunks, lines=lines):
+                await run.take(_read(body, repair), len(body or b""))
+                # Reading a feature takes up to some milliseconds; others wait for the event loop.
+                await asyncio.sleep(0)
+            await run.finish()
+        except BrokenStreamError as broken:
+            await run.settle()
+            raise ImportBrokenError(str(broken), run.result()) from None
     except DatabaseUnavailable as away:
         raise ImportBrokenError("The database is away.", run.result(), away.retry_after_s) from away
     except TransientConflict as conflict:
         raise ImportBrokenError("Too many write the same geofences at once.", run.result(), 1.0) from conflict
+    finally:
+        await run.abandon()
     return run.result()
 
 
@@ -120,40 +126,67 @@ class _Import:
         database: Database,
         tenant_id: str,
         now_s: float,
+        editor: Editor,
+        rules: FenceRules,
         store_ids: Collection[str] | None,
         applied: Applied | None,
+        on_progress: Callable[[int], None] | None,
     ) -> None:
         self._database = database
         self._tenant_id = tenant_id
         self._now_s = now_s
+        self._editor = editor
+        self._rules = rules
         self._store_ids = store_ids
         self._applied = applied
+        self._on_progress = on_progress
+        self._writing: asyncio.Task[None] | None = None
         self._batch: list[tuple[int, Read]] = []
         self._ids: set[str] = set()
         self._bytes = 0
         self._created = self._updated = self._unchanged = self._rejected_count = 0
         self._rejected: list[Rejection] = []
-        self.taken = 0
+        self._taken = 0
 
     async def take(self, read: Read, size_bytes: int) -> None:
+        """The next feature."""
         if isinstance(read, CheckedFence):
             # One statement cannot write a row twice.
             if read.geofence_id in self._ids:
-                await self.flush()
+                await self._send()
             self._ids.add(read.geofence_id)
-        self._batch.append((self.taken, read))
+        self._batch.append((self._taken, read))
         self._bytes += size_bytes
-        self.taken += 1
+        self._taken += 1
         if len(self._batch) >= BATCH_FENCES or self._bytes >= BATCH_BYTES:
-            await self.flush()
+            await self._send()
 
-    async def flush(self) -> None:
-        """Store what was gathered."""
-        if not self._batch:
-            return
-        batch = self._batch
+    async def finish(self) -> None:
+        """Store what is left."""
+        await self._send()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait for the batch that is being stored; raises what came of it."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    async def abandon(self) -> None:
+        """After a failure elsewhere: nothing goes on unseen."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _send(self) -> None:
+        """Begin to store what was gathered, one batch at a time: the later of two with the same id must win."""
+        await self.settle()
+        if self._batch:
+            self._writing = asyncio.create_task(self._store(self._batch))
+            self._batch, self._ids, self._bytes = [], set(), 0
+
+    async def _store(self, batch: Sequence[tuple[int, Read]]) -> None:
         written = await self._database.run(self._tenant_id, lambda conn: self._write(conn, batch))
-        self._batch, self._ids, self._bytes = [], set(), 0
         self._created += len(written.created)
         self._updated += len(written.updated)
         self._unchanged += written.unchanged
@@ -161,8 +194,10 @@ class _Import:
         self._rejected += written.rejected[: MOST_REJECTIONS - len(self._rejected)]
         if self._applied is not None and (written.created or written.updated):
             await self._applied(self._tenant_id, "geofence", written.created + written.updated)
+        if self._on_progress is not None:
+            self._on_progress(batch[-1][0] + 1)
 
-    async def _write(self, conn: Connection, batch: list[tuple[int, Read]]) -> _Written:
+    async def _write(self, conn: Connection, batch: Sequence[tuple[int, Read]]) -> _Written:
         stores = await lock_stores(conn, [read.store_id for _, read in batch if read.store_id is not None])
         locked = await lock_fences(conn, [read.geofence_id for _, read in batch if isinstance(read, CheckedFence)])
         good: list[CheckedFence] = []
@@ -175,20 +210,20 @@ class _Import:
                 rejected.append(Rejection(index=index, geofence_id=read.geofence_id or msgspec.UNSET, reason=reason))
             else:
                 good.append(read)
-        changed = await write_fences(conn, good, locked, self._now_s)
+        changed = await write_fences(conn, good, locked, self._editor, self._now_s)
         if any(fence.geofence_id not in changed and fence.geofence_id not in locked for fence in good):
             raise TransientConflict("somebody else has created one of the geofences meanwhile")
         created = [geofence_id for geofence_id in changed if geofence_id not in locked]
         updated = [geofence_id for geofence_id in changed if geofence_id in locked]
         return _Written(created, updated, len(good) - len(changed), rejected)
 
-    def _problems(self, read: Read, stores: Collection[str], stored_store_id: str | None) -> list[FieldProblem]:
+    def _problems(self, read: Read, stores: Mapping[str, LatLng], stored_store_id: str | None) -> list[FieldProblem]:
+        mine = self._store_ids is None or {read.store_id, stored_store_id} <= {None, *self._store_ids}
+        if mine or (read.store_id is not None and read.store_id not in stores):
+            return problems_of(read, stores, self._rules)
+        # Where the entrance of another's store is, is not told.
         problems = list(read.problems) if isinstance(read, RefusedFence) else []
-        if read.store_id is not None and read.store_id not in stores:
-            problems.append(no_such_store(read.store_id))
-        elif self._store_ids is not None and not {read.store_id, stored_store_id} <= {None, *self._store_ids}:
-            problems.append(FieldProblem("properties.store_id", "is, or was until now, a store that is not yours"))
-        return problems
+        return [*problems, FieldProblem("properties.store_id", "is, or was until now, a store that is not yours")]
 
     def result(self) -> ImportResult:
         return ImportResult(

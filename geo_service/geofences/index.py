@@ -145,8 +145,12 @@ class GeofenceIndex:
                     continue
                 across = (lng - discs[i + 1]) * discs[i + 3]
                 square = up * up + across * across
-                if square > 1.0 or (square > discs[i + 4] and not self._shapes[handle].contains(lat, lng)):  # type: ignore[union-attr]  # the table names living fences only
+                if square > 1.0:
                     continue
+                if square > discs[i + 4]:
+                    shape = self._shapes[handle]
+                    if shape is None or not shape.contains(lat, lng):
+                        continue
             found.append(self._ids[handle])
         if len(found) > 1:
             found.sort()
@@ -185,9 +189,9 @@ class GeofenceIndex:
             raise ValueError(f"within_m is {within_m:g}; give 0 to {MAX_NEAR_M:g} metres")
         get = self._get
         cells = cells_near(lat, lng, within_m, FINE)
-        postings = {posting for cell in cells for posting in get(cell, ())}
+        postings = {posting for cell in cells for posting in get(cell)}
         for clear, fill in self._coarse:
-            postings.update(*(get(cell, ()) for cell in {cell & clear | fill for cell in cells}))
+            postings.update(*(get(cell) for cell in {cell & clear | fill for cell in cells}))
         # A boundary within reach has a partial cell here: a geofence with full cells only is deeper than `within_m`.
         partial = {posting >> 1 for posting in postings if not posting & 1}
         found = [(self._ids[handle], within_m) for handle in {p >> 1 for p in postings} - partial]
@@ -200,11 +204,12 @@ class GeofenceIndex:
         found.sort(key=lambda item: (abs(item[1]), item[0]))
         return found
 
-    def _at(self, cell: int) -> tuple[int, ...]:
+    def _at(self, cell: int) -> Sequence[int]:
         """What the table holds for a fine cell and its ancestors."""
-        postings = self._get(cell, ())
+        postings = self._get(cell)
         for clear, fill in self._coarse:
-            postings += self._get(cell & clear | fill, ())
+            if above := self._get(cell & clear | fill):
+                postings = (*postings, *above)
         return postings
 
     def _beyond(self, handle: int, lat: float, lng: float, within_m: float) -> bool:
@@ -246,8 +251,8 @@ def _depth_m(shape: Shape, lat: float, lng: float, within_m: float) -> float:
 
 
 def _disc(shape: Shape) -> "array[float]":
-    """The columns of a shape. Degrees are taken for a plane with the scale of the centre; the two radii differ by what
-    that is wrong at most, so that only points in a thin ring need a circle's own test."""
+    """The columns of a shape. Degrees are taken for a plane with the scale of the centre, and the radii between which
+    the shape itself is asked give way by what that is wrong at most: for a circle a thin ring is left."""
     lat, lng = shape.centre
     outer_m = shape.bounding_radius_m
     _, west, _, east = shape.bounds
@@ -257,5 +262,5 @@ def _disc(shape: Shape) -> "array[float]":
     # The scale of longitudes changes by tan(lat) per radian of latitude, that of latitudes by less than a hundredth.
     error = (abs(tan(lat * RADIANS)) + 0.1) * outer_m / MIN_CURVATURE_RADIUS_M + 1e-8
     outer_m *= 1 + error
-    inner = shape.radius_m * (1 - error) / outer_m if isinstance(shape, Circle) else 0.0
+    inner = max(0.0, shape.signed_distance_m(lat, lng)) * (1 - error) / outer_m
     return array("d", (lat, lng, frame.north_0 / outer_m, frame.east_0 / outer_m, inner**2 or -1.0))

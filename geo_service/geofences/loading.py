@@ -76,4 +76,6 @@ def fence_of(row: Row) -> Fence | None:
     except (ValueError, TypeError, LookupError) as failure:
         _LOG.error("geofence_unreadable", geofence_id=row["geofence_id"], error=type(failure).__name__)
         return None
-    return Fence(row["geofence_id"], row["store_id"], row["name"], shape, row["dwell_s"], tuple(row["tags"]))
+    return Fence(
+        row["geofence_id"], row["store_id"], row["name"], shape, row["dwell_s"], tuple(row["tags"]), row["schedule"]
+    )

@@ -40,6 +40,7 @@ class Matches(Reply, frozen=True):
 def match_endpoint(tenants: Callable[[str], MatchedTenant], scopes: frozenset[str]) -> Endpoint[MatchBody, None]:
     async def match(call: Call[MatchBody, None]) -> Answer:
         registry, principal = tenants(call.principal.tenant_id).registry, call.principal
+        now_s = call.received_at_s
         points = call.body.points
         matches: list[list[str]] = []
         for start in range(0, len(points), _IN_ONE_GO):
@@ -49,6 +50,8 @@ def match_endpoint(tenants: Callable[[str], MatchedTenant], scopes: frozenset[st
                 found = [
                     [id_ for id_ in ids if principal.may_use_store(registry.fences[id_].store_id)] for ids in found
                 ]
+            if registry.schedules:
+                found = [[id_ for id_ in ids if registry.is_active(id_, now_s)] for ids in found]
             matches += found
             await asyncio.sleep(0)
         return Answer(Matches(matches=matches))
@@ -58,7 +61,8 @@ def match_endpoint(tenants: Callable[[str], MatchedTenant], scopes: frozenset[st
         "/v1/geofences/match",
         match,
         summary="Find the geofences that contain points",
-        description="Active geofences only, by their exact shape; the boundary is inside.",
+        description="Geofences that are active now only, by their exact shape; the boundary is inside. One with a "
+        "`schedule` is active within its hours.",
         scopes=scopes,
         tags=("Geofences",),
         body=MatchBody,

@@ -8,7 +8,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import cos, hypot, inf
+from itertools import pairwise
+from math import cos, hypot, inf, sin
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -97,14 +98,18 @@ class Outline:
     @cached_property
     def _form(self) -> tuple[float, bool]:
         """The most that an edge strays from a straight line in local metres, and whether all edges lie together."""
-        edges = edges_of(self.chains)
-        lats, lngs = edges.lats, edges.lngs
-        compact = max(float(np.ptp(lats)), float(np.ptp(lngs))) <= _COMPACT_DEG
-        # The terms of second order in the frame's polynomials, along an edge; third order, rounded up.
-        up, across = np.abs(edges.delta_lats) * RADIANS, np.abs(edges.delta_lngs) * RADIANS
-        slant = np.abs(np.sin(np.maximum(np.abs(lats), np.abs(lats + edges.delta_lats)) * RADIANS))
-        strays = SEMI_MAJOR_M * (across * up * (slant + 2 * up) / 8 + 0.002 * up * up)
-        return float(strays.max()), compact
+        south = min(min(lats) for _, lats in self.chains)
+        north = max(max(lats) for _, lats in self.chains)
+        width = max(max(lngs) for lngs, _ in self.chains) - min(min(lngs) for lngs, _ in self.chains)
+        compact = max(north - south, width) <= _COMPACT_DEG
+        # The terms of second order in the frame's polynomials, along an edge; those of third order rounded up.
+        slant = sin(max(abs(south), abs(north)) * RADIANS)
+        strays = 0.0
+        for lngs, lats in self.chains:
+            for (lng, lat), (next_lng, next_lat) in pairwise(zip(lngs, lats, strict=True)):
+                up, across = abs(next_lat - lat) * RADIANS, abs(next_lng - lng) * RADIANS
+                strays = max(strays, across * up * (slant + 2 * up) / 8 + 0.002 * up * up)
+        return strays * SEMI_MAJOR_M, compact
 
     @cached_property
     def _many(self) -> Edges | None:

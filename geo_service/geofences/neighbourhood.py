@@ -1,21 +1,24 @@
-"""What lies around a phone, shared by all phones of the same H3 cell: the nearest fences, found once and kept until a
-fence of the tenant changes."""
+"""What lies around a phone, shared by all phones of the same H3 cell: the nearest fences, found once and kept until one
+of them, or one that comes, is edited."""
 
 from collections.abc import Sequence
 
 import h3.api.basic_int as h3
 
+from geo_service.geofences.cover import FINE, cells_near
 from geo_service.geofences.geodesy import geodesic_distance_m
 from geo_service.geofences.geometry import Shape
 from geo_service.geofences.registry import FenceRegistry
 
-RESOLUTION = 9
+RESOLUTION = FINE
 # No point of such a cell is farther from its middle (the largest ones measure 230 m, and are distorted a little).
 CELL_REACH_M = 260.0
 # The nearest fences are looked for within this distance; where there is none, nothing happens so far.
 HORIZON_M = 1000.0
 # About 2 kB each: 100 MB at most.
 MOST_CELLS = 50_000
+# An edit within so large a circle concerns some thousand cells, one by one; a larger one all of them at once.
+_ONE_BY_ONE_M = 4_000.0
 
 
 class Neighbourhood:
@@ -45,23 +48,33 @@ class Neighbourhood:
 
 
 class Neighbourhoods:
-    """The cells of one tenant that phones have been in since the last edit of a fence."""
+    """The cells of one tenant that phones have been in. To look round takes 200 µs, so an edit empties only the cells
+    that see it."""
 
     def __init__(self, registry: FenceRegistry) -> None:
         self._registry = registry
-        self._version = registry.version
         self._cells: dict[int, Neighbourhood] = {}
+        registry.watchers.append(self._edited)
 
     def of(self, lat: float, lng: float) -> Neighbourhood:
         """The neighbourhood of a point."""
-        if self._version != self._registry.version or len(self._cells) >= MOST_CELLS:
+        if len(self._cells) >= MOST_CELLS:
             self._cells.clear()
-            self._version = self._registry.version
         cell = h3.latlng_to_cell(lat, lng, RESOLUTION)
         found = self._cells.get(cell)
         if found is None:
             found = self._cells[cell] = self._look_around(cell)
         return found
+
+    def _edited(self, shape: Shape) -> None:
+        if not self._cells:
+            return
+        reach_m = shape.bounding_radius_m + HORIZON_M + CELL_REACH_M
+        if reach_m > _ONE_BY_ONE_M:
+            self._cells.clear()
+            return
+        for cell in cells_near(*shape.centre, reach_m, RESOLUTION):
+            self._cells.pop(cell, None)
 
     def _look_around(self, cell: int) -> Neighbourhood:
         lat, lng = h3.cell_to_latlng(cell)

@@ -21,9 +21,12 @@ from geo_service.geofences import ellipsoid_area, nearest
 from geo_service.geofences.geodesy import (
     MAX_DISTANCE_M,
     MAX_METRES_PER_DEGREE,
+    RADIANS,
+    SEMI_MAJOR_M,
     Floats,
     ecef,
     ecef_many,
+    geodesic_distance_m,
     longest_geodesic_m,
     wrap_lng,
 )
@@ -34,11 +37,12 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 _TOLERANCE_DEG = 1e-9
 # Up to this many vertices a loop in Python beats the cost of calling GEOS.
 _FEW_VERTICES = 64
+# Lines in lng/lat and geodesics are nearly the same within so many degrees.
+_SMALL_DEG = 0.5
 # Comparisons held in memory at a time when many points meet many edges.
 _BLOCK = 2_000_000
 # Beyond this radius the far side of the globe may be inside: do not reason about discs any more.
 _DISC_LIMIT_M = 8_000_000.0
-
 
 # The pole that a ring goes round, if any.
 Pole: TypeAlias = Literal["north", "south"] | None
@@ -162,7 +166,16 @@ class Area:
     def bounding_radius_m(self) -> float:
         """No point of the area is farther than this from `centre` (at most about 2 % more than needed)."""
         south, west, north, east = self._extent
-        spacing_m = max(north - south, east - west) * MAX_METRES_PER_DEGREE / 64
+        up_deg, across_deg = north - south, east - west
+        if self.vertices <= _FEW_VERTICES and max(up_deg, across_deg) <= _SMALL_DEG and not self._polar:
+            # Discs are convex: nothing is farther than the farthest corner and the bulge of a line in lng/lat against
+            # the geodesic between two corners, which the geodesic equations on a sphere bound.
+            lat, lng = self.centre
+            corners = (corner for ring in self.rings() for corner in zip(ring.lats, ring.lngs, strict=True))
+            farthest_m = max(geodesic_distance_m(lat, lng, *corner) for corner in corners)
+            bulge = across_deg * (across_deg / 2 + 2 * up_deg) * RADIANS**2 / 8
+            return farthest_m + bulge * SEMI_MAJOR_M * 1.1
+        spacing_m = max(up_deg, across_deg) * MAX_METRES_PER_DEGREE / 64
         chords = np.linalg.norm(ecef_many(*self.boundary_points(spacing_m)) - ecef(*self.centre), axis=1)
         radius_m = longest_geodesic_m(float(chords.max()) + spacing_m / 2)
         return radius_m if radius_m < _DISC_LIMIT_M else MAX_DISTANCE_M
@@ -187,7 +200,7 @@ class Area:
 
     # -- derived once, when first needed ---------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _extent(self) -> tuple[float, float, float, float]:
         """South, west, north, east of the unwrapped rings; `west` in [-180, 180) unless a pole is enclosed."""
         return (
@@ -231,7 +244,7 @@ class Area:
 
     @cached_property
     def _outline(self) -> nearest.Outline:
-        return nearest.Outline(tuple((ring.lngs, ring.lats) for ring in self.rings()))
+        return nearest.Outline(tuple((ring.lngs, ring.lats) for ring in self.rings()) if self._polar else self._chains)
 
     @cached_property
     def _prepared(self) -> Any:  # a shapely geometry; shapely has no types
@@ -302,19 +315,16 @@ def _cut_at_antimeridian(ring: Ring) -> Iterator[nearest.Chain]:
     xs, ys = array("d", [ring.lngs[0]]), array("d", [ring.lats[0]])
     for x, y in zip(ring.lngs[1:], ring.lats[1:], strict=True):
         x0, y0 = xs[-1], ys[-1]
-        step = 360 if x > x0 else -360
         # The multiples of 360 after 180 that lie strictly between the two ends of this edge.
         seams = range(180 + 360 * floor((min(x0, x) + 180) / 360), ceil(max(x0, x)), 360)
-        for seam in sorted((s for s in seams if min(x0, x) < s < max(x0, x)), reverse=step < 0):
+        for seam in sorted((s for s in seams if min(x0, x) < s < max(x0, x)), reverse=x < x0):
             xs.append(seam)
             ys.append(y0 + (seam - x0) * (y - y0) / (x - x0))
         xs.append(x)
         ys.append(y)
     start = 0
     for i in range(1, len(xs)):
-        last = i == len(xs) - 1
-        if last or ((xs[i] + 180) % 360 == 0):
-            middle = (xs[start] + xs[start + 1]) / 2 if i > start else xs[start]
-            turn = 360 * floor((middle + 180) / 360)
+        if i == len(xs) - 1 or (xs[i] + 180) % 360 == 0:
+            turn = 360 * floor(((xs[start] + xs[start + 1]) / 2 + 180) / 360)
             yield array("d", [v - turn for v in xs[start : i + 1]]), ys[start : i + 1]
             start = i

@@ -1,16 +1,18 @@
 """The geofences and stores of one tenant in memory: what every ping is held against."""
 
 import math
+from collections.abc import Callable
 
 from geo_service.geofences.geometry import Shape
 from geo_service.geofences.index import GeofenceIndex
+from geo_service.geofences.schedule import Schedule
 from geo_service.geofences.stores import Store
 
 
 class Fence:
     """One active geofence. Compared by identity: an edited geofence is a new object."""
 
-    __slots__ = ("dwell_s", "geofence_id", "name", "shape", "size_m", "store_id", "tags")
+    __slots__ = ("dwell_s", "geofence_id", "name", "schedule", "shape", "size_m", "store_id", "tags")
 
     def __init__(
         self,
@@ -20,6 +22,7 @@ class Fence:
         shape: Shape,
         dwell_s: int | None,
         tags: tuple[str, ...],
+        schedule: str | None = None,
     ) -> None:
         self.geofence_id = geofence_id
         self.store_id = store_id
@@ -29,6 +32,8 @@ class Fence:
         self.size_m = math.sqrt(shape.area_m2 / math.pi)
         self.dwell_s = dwell_s
         self.tags = tags
+        # When it is active, in OpenStreetMap's opening_hours syntax; None: always.
+        self.schedule = schedule
 
 
 class FenceRegistry:
@@ -38,8 +43,10 @@ class FenceRegistry:
         self.index = GeofenceIndex()
         self.fences: dict[str, Fence] = {}
         self.stores: dict[str, Store] = {}
-        # Counts the edits of geofences, for those who keep something derived from them.
-        self.version = 0
+        # By geofence, for those that have one: the others pay nothing for it.
+        self.schedules: dict[str, Schedule] = {}
+        # Told of every shape that is put here or taken away, for those who keep something derived from them.
+        self.watchers: list[Callable[[Shape], None]] = []
 
     def put_store(self, store: Store) -> None:
         self.stores[store.store_id] = store
@@ -50,10 +57,16 @@ class FenceRegistry:
     def put_fence(self, fence: Fence) -> Fence | None:
         """Take a new or edited geofence; answers the one it replaces."""
         replaced = self.fences.get(fence.geofence_id)
-        if replaced is None or replaced.shape != fence.shape:
+        moved = replaced is None or replaced.shape != fence.shape
+        if moved:
             self.index.upsert(fence.geofence_id, fence.shape)
         self.fences[fence.geofence_id] = fence
-        self.version += 1
+        if fence.schedule is None:
+            self.schedules.pop(fence.geofence_id, None)
+        else:
+            self.schedules[fence.geofence_id] = Schedule(fence.schedule)
+        if moved:
+            self._tell(fence, replaced)
         return replaced
 
     def remove_fence(self, geofence_id: str) -> Fence | None:
@@ -61,5 +74,28 @@ class FenceRegistry:
         removed = self.fences.pop(geofence_id, None)
         if removed is not None:
             self.index.remove(geofence_id)
-            self.version += 1
+            self.schedules.pop(geofence_id, None)
+            self._tell(removed)
         return removed
+
+    def _tell(self, *fences: Fence | None) -> None:
+        for watcher in self.watchers:
+            for fence in fences:
+                if fence is not None:
+                    watcher(fence.shape)
+
+    def is_active(self, geofence_id: str, at_s: float) -> bool:
+        """Whether the schedule of a geofence that is here, if it has one, lets it count at a moment."""
+        schedule = self.schedules.get(geofence_id)
+        if schedule is None:
+            return True
+        store = self.stores.get(self.fences[geofence_id].store_id)
+        return store is not None and schedule.is_active(store, at_s)
+
+    def is_active_throughout(self, geofence_id: str, from_s: float, to_s: float) -> bool:
+        """The same for every moment of a time."""
+        schedule = self.schedules.get(geofence_id)
+        if schedule is None:
+            return True
+        store = self.stores.get(self.fences[geofence_id].store_id)
+        return store is not None and schedule.is_active_throughout(store, from_s, to_s)

@@ -5,7 +5,9 @@ from typing import Any
 from geo_service.database.database import Connection, Database
 from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
+from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.loading import Applied, Row, store_of
+from geo_service.geofences.placement import FenceRules, too_far_m
 from geo_service.geofences.stores import Store, StoreBody
 from geo_service.web.auth import Principal
 from geo_service.web.endpoint import Answer, Call, Endpoint
@@ -18,13 +20,13 @@ _SQL = load_queries(__file__, "stores.sql")
 
 WRITERS = frozenset({"manager"})
 READERS = frozenset({"manager", "crm", "pos", "qa"})
-# So many geofences are named when they keep a store from being deleted.
+# So many geofences are named when they keep a store from being deleted or moved.
 _NAMED = 5
 
 
-def store_endpoints(database: Database, applied: Applied) -> list[Endpoint[Any, Any]]:
+def store_endpoints(database: Database, applied: Applied, rules: FenceRules) -> list[Endpoint[Any, Any]]:
     """`/v1/stores`. `applied` is told what was written before the call is answered."""
-    routes = _Stores(database, applied)
+    routes = _Stores(database, applied, rules)
     path = "/v1/stores/{store_id}"
     return [
         Endpoint(
@@ -43,11 +45,13 @@ def store_endpoints(database: Database, applied: Applied) -> list[Endpoint[Any, 
             path,
             routes.put,
             summary="Create or replace a store",
-            description="201 when it is new. Its time zone and opening hours decide when pushes may be sent.",
+            description="201 when it is new. Its time zone and opening hours decide when pushes may be sent. 409 when "
+            "its entrance moves too far away from active geofences of it; move or deactivate those first.",
             scopes=WRITERS,
             tags=("Stores",),
             body=StoreBody,
             answer=Store,
+            errors=(409,),
             conditional=True,
         ),
         Endpoint(
@@ -83,9 +87,10 @@ def only_own_stores(principal: Principal) -> Problem:
 
 
 class _Stores:
-    def __init__(self, database: Database, applied: Applied) -> None:
+    def __init__(self, database: Database, applied: Applied, rules: FenceRules) -> None:
         self._database = database
         self._applied = applied
+        self._rules = rules
 
     async def list(self, call: Call[None, PageQuery]) -> Answer:
         position = from_cursor("stores", call.query.after, tuple[Id])
@@ -125,6 +130,8 @@ class _Stores:
             check_preconditions(call.headers, _etag(before) if before is not None else None)
             if before is not None and _body_of(before) == body:
                 return before, before
+            if before is not None:
+                await self._check_move(conn, store_of(before), body)
             after = await conn.fetchrow(
                 _SQL.write_store, store_id, body.name, body.entrance.lat, body.entrance.lng, body.time_zone,
                 body.opening_hours, body.address, body.web_url, body.languages,
@@ -138,6 +145,22 @@ class _Stores:
         if after is not before:
             await self._applied(principal.tenant_id, "store", [store_id])
         return Answer(store_of(after), status=201 if before is None else 200, etag=_etag(after))
+
+    async def _check_move(self, conn: Connection, before: Store, after: StoreBody) -> None:
+        """Raises the 409 if active geofences that lie near the entrance would not any more. One that was too far away
+        already keeps nobody from mending an entrance."""
+        if before.entrance == after.entrance:
+            return
+        limit_m, left_behind = self._rules.store_distance_m, list[str]()
+        async for row in conn.cursor(_SQL.outlines_of_store, before.store_id, prefetch=100):
+            shape = stored_shape(row["geometry"], row["radius_m"])
+            is_near = too_far_m(shape, after.entrance, limit_m) is None
+            if not is_near and too_far_m(shape, before.entrance, limit_m) is None:
+                left_behind.append(row["geofence_id"])
+                if len(left_behind) == _NAMED:
+                    break
+        if left_behind:
+            raise _left_behind(before.store_id, left_behind, limit_m)
 
     async def delete(self, call: Call[None, None]) -> Answer:
         store_id, principal = call.path["store_id"], call.principal
@@ -178,4 +201,14 @@ def _still_used(store_id: str, geofence_ids: list[str], in_all: int) -> Problem:
         "Delete them, or give them to another store, and try again.",
         geofence_ids=geofence_ids,
         geofences=in_all,
+    )
+
+
+def _left_behind(store_id: str, geofence_ids: list[str], limit_m: float) -> Problem:
+    more = " and maybe more" if len(geofence_ids) == _NAMED else ""
+    return conflict(
+        f"The new entrance of the store {store_id} is more than {limit_m:,.0f} m away from its geofences "
+        f"{', '.join(geofence_ids)}{more}. Deactivate them (PATCH with active: false), move the store, then move them "
+        "there and activate them again; or delete them, or give them to another store.",
+        geofence_ids=geofence_ids,
     )

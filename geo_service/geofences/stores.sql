@@ -25,6 +25,10 @@ returning *;
 -- A few geofences of the store by name, and how many there are. $1 store_id, $2 at most.
 select geofence_id, count(*) over () as in_all from geofences where store_id = $1 order by geofence_id limit $2;
 
+-- name: outlines_of_store
+-- The shapes of the store's active geofences. $1 store_id.
+select geofence_id, geometry, radius_m from geofences where store_id = $1 and active order by geofence_id;
+
 -- name: delete_store
 -- $1 store_id.
 delete from stores where store_id = $1;

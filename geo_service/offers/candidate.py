@@ -45,29 +45,35 @@ class Cap(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, dict=True):
-    """One possible push. `fix` and `motion` are those of the transition; `hours` is None where none are known."""
+    """One possible push. `fix` made the transition; where the customer is and goes now say `here`, the newest fix of
+    the delivery (its time not in the future), and `motion`. `left`: he is not there any more. `hours`: None where none
+    are known."""
 
     campaign_id: str
     campaign: Campaign
     store: Store
     transition: Transition
     fix: Fix
+    here: Fix
     motion: Motion | None
+    left: bool
     route: Route
     hours: Hours | None
 
     @cached_property
     def entrance_offset_m(self) -> tuple[float, float]:
         entrance = self.store.entrance
-        return offset_m(self.fix.lat, self.fix.lng, entrance.lat, entrance.lng)
+        return offset_m(self.here.lat, self.here.lng, entrance.lat, entrance.lng)
 
     @cached_property
     def deadline(self) -> Deadline | Reason:
         """In the store or leaving it, nobody passes: the campaign's window counts. Otherwise his walk does."""
+        if self.left and self.transition.kind != "exit":
+            return "moving_away"
         if self.transition.kind in ("dwell", "exit"):
-            return Deadline(self.fix.at_s + self.campaign.window_s, "window")
+            return Deadline(self.here.at_s + self.campaign.window_s, "window")
         return deadline_of(
-            self.fix.at_s, self.motion, *self.entrance_offset_m, self.route.distance_m, self.campaign.window_s
+            self.here.at_s, self.motion, *self.entrance_offset_m, self.route.distance_m, self.campaign.window_s
         )
 
     @cached_property

@@ -87,7 +87,8 @@ class Committer:
         if gathering is None:
             gathering = Gathering("commit_choices", self._run, key=lambda commit: commit.customer)
             self._by_tenant[phone.tenant_id] = gathering
-        return await gathering.submit(Commit(phone.tenant_id, now_s, row, phone.customer_id or str(phone.device_id)))
+        customer = str(row["customer_id"] or phone.device_id)
+        return await gathering.submit(Commit(phone.tenant_id, now_s, row, customer))
 
     async def _run(self, commits: list[Commit]) -> list[str | None]:
         now_s = max(commit.now_s for commit in commits)

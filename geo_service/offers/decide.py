@@ -77,7 +77,7 @@ class Decider:
         matched_s: float,
     ) -> None:
         """Everything that the transitions come to is stored when this returns; when it raises, nothing is."""
-        candidates = await self._candidates(phone, moments)
+        candidates = await self._candidates(phone, moments, after, received_s)
         verdicts: list[Verdict] = []
         snapshot = None
         if candidates:
@@ -110,7 +110,9 @@ class Decider:
         if ended == "sent":
             self._handed_on(phone.tenant_id, row["push"]["push_id"])
 
-    async def _candidates(self, phone: Phone, moments: Sequence[Moment]) -> list[Candidate]:
+    async def _candidates(
+        self, phone: Phone, moments: Sequence[Moment], after: TrackState, received_s: float
+    ) -> list[Candidate]:
         tenant = self._tenants(phone.tenant_id)
         now_s = self._clock.now_s()
         specs = []
@@ -126,11 +128,14 @@ class Decider:
             specs += [(moment, store, campaign_id, campaign) for campaign_id, campaign in campaigns]
         if not specs:
             return []
-        places = {(moment.transition.geofence_id, moment.fix.at_s): (moment, store) for moment, store, _, _ in specs}
+        newest = after.last or specs[-1][0].fix
+        # A clock that is ahead must not move a deadline later.
+        here = msgspec.structs.replace(newest, at_s=min(newest.at_s, received_s))
+        stores = {store.store_id: store for _, store, _, _ in specs}
         routes = await asyncio.gather(
-            *(self._router.walk(m.fix.lat, m.fix.lng, s.entrance.lat, s.entrance.lng, "en") for m, s in places.values())
+            *(self._router.walk(here.lat, here.lng, s.entrance.lat, s.entrance.lng, "en") for s in stores.values())
         )
-        route_of: dict[tuple[str, float], Route] = dict(zip(places, routes, strict=True))
+        route_to: dict[str, Route] = dict(zip(stores, routes, strict=True))
         return [
             Candidate(
                 campaign_id,
@@ -138,8 +143,10 @@ class Decider:
                 store,
                 moment.transition,
                 moment.fix,
-                moment.motion,
-                route_of[moment.transition.geofence_id, moment.fix.at_s],
+                here,
+                after.motion,
+                moment.transition.geofence_id not in after.presences,
+                route_to[store.store_id],
                 _hours(store.opening_hours, store.time_zone, store.entrance.lat, store.entrance.lng, now_s),
             )
             for moment, store, campaign_id, campaign in specs

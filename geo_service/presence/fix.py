@@ -36,6 +36,10 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     mocked: bool = False
 
 
+# Faster is no phone on earth: the number says nothing.
+FASTEST_MPS = 400.0
+
+
 def fix_of(ping: Ping) -> Fix:
     """The ping's position; a negative speed or heading is the phone's way of saying that it knows none."""
     speed, heading = ping.speed_mps, ping.heading_deg
@@ -44,7 +48,7 @@ def fix_of(ping: Ping) -> Fix:
         ping.lat,
         ping.lng,
         ping.accuracy_m,
-        speed if speed is not None and speed >= 0 else None,
+        speed if speed is not None and 0 <= speed <= FASTEST_MPS else None,
         heading if heading is not None and 0 <= heading <= 360 else None,
         ping.activity,
         ping.mocked,

@@ -18,7 +18,6 @@ from geo_service.presence.answer import SeenTransition, answer_json, watch_json
 from geo_service.presence.delivery import decode_delivery
 from geo_service.presence.fix import Fix, Ping
 from geo_service.presence.locate import locate
-from geo_service.presence.motion import Motion
 from geo_service.presence.next_ping import STOP, next_ping
 from geo_service.presence.phones import Phone
 from geo_service.presence.policy import AdmissionPolicy, TrackPolicy
@@ -38,11 +37,10 @@ _REJECTED = {reason: PINGS.labels(reason) for reason in get_args(RejectionReason
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A transition with the fix and motion that made it."""
+    """A transition with the fix that made it."""
 
     transition: Transition
     fix: Fix
-    motion: Motion | None
 
 
 class Tenant(Protocol):
@@ -104,7 +102,7 @@ class Pings:
             return
         now_s = self._clock.now_s()
         after, exits = end_all(phone.track, now_s)
-        moments = [Moment(transition, phone.track.last, None) for transition in exits]
+        moments = [Moment(transition, phone.track.last) for transition in exits]
         await self._commit(phone, moments, after, phone.memory, now_s)
 
     async def _commit(
@@ -117,19 +115,19 @@ class Pings:
             # Taken back meanwhile: nothing was stored, and nothing is kept.
             if phone.consent_location:
                 phone.track, phone.memory = after, memory
+            for moment in moments:
+                TRANSITIONS.labels(moment.transition.kind).inc()
         finally:
             phone.busy.set_result(None)
             phone.busy = None
 
     def _track(self, tenant: Tenant, state: TrackState, fixes: Sequence[Fix]) -> tuple[TrackState, list[Moment]]:
-        moments = []
+        moments: list[Moment] = []
         registry, book, policy = tenant.registry, tenant.book, self._policy
         for fix in fixes:
-            located = locate(registry, book, fix, state.presences, policy)
+            located = locate(registry, book, fix, state, policy)
             state, transitions = step(state, fix, located, policy)
-            for transition in transitions:
-                moments.append(Moment(transition, fix, state.motion))
-                TRANSITIONS.labels(transition.kind).inc()
+            moments += [Moment(transition, fix) for transition in transitions]
         return state, moments
 
     def _answer(

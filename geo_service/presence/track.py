@@ -42,6 +42,8 @@ class Located(msgspec.Struct, frozen=True):
     entrance_lng: float
     dwell_thresholds_s: tuple[int, ...] = ()
     wants_approach: bool = False
+    # What was believed of it before has ended silently: its hours were over in between.
+    anew: bool = False
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -92,8 +94,8 @@ def step(
     """Move the state on by one fix, which must not be older than the last one.
 
     `fences` holds every fence the fix may be inside of or near to, and every fence of `state.presences` that still
-    exists: a presence whose fence is missing ends silently. Exits come before enters, so that a phone never seems to
-    be in two places because of the order of a list.
+    exists and is active: a presence whose fence is missing ends silently. Exits come before enters, so that a phone
+    never seems to be in two places because of the order of a list.
     """
     motion = motion_after(state.last, state.motion, fix)
     if not fences and not state.presences:
@@ -103,8 +105,8 @@ def step(
     presences: dict[str, Presence] = {}
     doubts: dict[str, Doubt] = {}
     for fence in fences:
-        before = state.presences.get(fence.geofence_id)
-        doubt = state.doubts.get(fence.geofence_id)
+        before = None if fence.anew else state.presences.get(fence.geofence_id)
+        doubt = None if fence.anew else state.doubts.get(fence.geofence_id)
         after, new_doubt, transition = _step_one(before, doubt, fix, motion, fence, state.last, policy)
         if after is not None:
             presences[fence.geofence_id] = after

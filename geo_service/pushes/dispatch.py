@@ -8,7 +8,6 @@ This is the only retry layer; the deadline bounds it.
 """
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -59,6 +58,9 @@ SWEEP_AT_MOST = 200
 # Refusals that are about one token and, when they come in numbers, about our environment, topic or project.
 WRONG_TOKEN_REASONS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic", "SENDER_ID_MISMATCH"})
 FIRST_RETRY_S = 0.5
+WRITE_AGAIN_S = 0.1
+# What a stop waits for: a hand-over's time limit, and a while for the database to take its outcome.
+DRAIN_S = 15.0
 LONGEST_RETRY_S = 5.0
 
 
@@ -79,6 +81,8 @@ class Dispatcher:
         self._claims: dict[str, Gathering[uuid.UUID, asyncpg.Record | None]] = {}
         self._records: dict[str, Gathering[dict[str, Any], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Answered by the provider, and not yet in the database.
+        self._unwritten: set[uuid.UUID] = set()
         self._waves: dict[Platform, TokenWave] = {"ios": TokenWave(), "android": TokenWave()}
 
     def hand_on(self, tenant_id: str, push_id: uuid.UUID) -> None:
@@ -109,7 +113,7 @@ class Dispatcher:
 
     async def _claim(self, tenant_id: str, push_ids: list[uuid.UUID]) -> list[asyncpg.Record | None]:
         rows = await self._database.call(
-            _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, push_ids, len(push_ids)
+            _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, push_ids, [], len(push_ids)
         )
         by_id = {row["push_id"]: row for row in rows}
         return [by_id.get(push_id) for push_id in push_ids]
@@ -156,7 +160,22 @@ class Dispatcher:
         if gathering is None:
             gathering = Gathering("record_outcomes", lambda lines: self._write(tenant_id, lines))
             self._records[tenant_id] = gathering
-        await gathering.submit(line)
+        await self._until_written(gathering, line)
+
+    async def _until_written(self, gathering: Gathering[dict[str, Any], None], line: dict[str, Any]) -> None:
+        """The provider has answered: that must not be lost because the database is away, or the push goes out again."""
+        self._unwritten.add(line["push_id"])
+        try:
+            while True:
+                try:
+                    await gathering.submit(line)
+                except DatabaseError as failure:
+                    _LOG.warning("outcome_not_written_yet", push_id=str(line["push_id"]), error=type(failure).__name__)
+                    await asyncio.sleep(WRITE_AGAIN_S)
+                else:
+                    return
+        finally:
+            self._unwritten.discard(line["push_id"])
 
     def _watch_tokens(self, platform: Platform, outcome: Outcome, now_s: float) -> None:
         about_token = isinstance(outcome, TokenDead) or (
@@ -182,24 +201,34 @@ class Dispatcher:
             tenants = await tenant_ids(connection)
         found = 0
         for tenant_id in tenants:
-            rows = await self._database.call(
-                _SQL.claim_pushes, tenant_id, self._clock.now_s(), self._lease_s, None, SWEEP_AT_MOST
-            )
-            found += len(rows)
-            for row in rows:
-                if row["verdict"] == "send":
-                    self._start(self._send_swept(tenant_id, row))
+            while True:
+                rows = await self._database.call(
+                    _SQL.claim_pushes,
+                    tenant_id,
+                    self._clock.now_s(),
+                    self._lease_s,
+                    None,
+                    list(self._unwritten),
+                    SWEEP_AT_MOST,
+                )
+                found += len(rows)
+                for row in rows:
+                    if row["verdict"] == "send":
+                        self._start(self._send(tenant_id, row))
+                if len(rows) < SWEEP_AT_MOST:
+                    break
         LEFT_BEHIND.set(found)
         return found
 
-    async def _send_swept(self, tenant_id: str, row: asyncpg.Record) -> None:
-        with contextlib.suppress(DatabaseError):
-            await self._send(tenant_id, row)
-
     async def drain(self) -> None:
-        """Wait for the hand-overs under way; each is bounded by its time limit."""
+        """Wait for the hand-overs under way, at most DRAIN_S."""
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S)
+            for task in late:
+                task.cancel()
+            if late:
+                _LOG.error("hand_overs_cut_off", count=len(late))
+                return
 
 
 def _line_of(outcome: Outcome, now_s: float, row: asyncpg.Record, *, may_drop: bool) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The geofences of a replay: any GeoJSON whose features have ids (and `radius_m` for points), or NDJSON of features."""
+"""The geofences of a replay: any GeoJSON whose features have ids (and `radius_m` for points), or NDJSON of features.
+
+A replay is about geometry: `active` and `schedule` are not looked at (a file has no store, so no time zone either).
+"""
 
 import json
 from pathlib import Path

@@ -75,7 +75,7 @@ def replay(
     """The transitions of one trace. `refused` counts the pings that admission did not take, by reason."""
     state, triggers = TrackState(), NoTriggers()
     for fix in _fixes(trace, policy, admission, refused):
-        located = locate(registry, triggers, fix, state.presences, policy)
+        located = locate(registry, triggers, fix, state, policy)
         state, transitions = step(state, fix, located, policy)
         for transition in transitions:
             yield ReplayedTransition(

@@ -11,7 +11,7 @@ import aiohttp
 import jwt
 import msgspec
 
-from geo_service.app import RunningServer, Service
+from geo_service.app import RunningServer, Service, listen
 from geo_service.clock import Clock
 from geo_service.settings import read_settings
 from geo_service.tenants.keys import create_key
@@ -77,7 +77,8 @@ async def stage(clock: Clock, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
         )
         service = await Service.start(settings, clock)
         closing.push_async_callback(service.stop)
-        server = RunningServer(service, host, port, handle_signals=False)
+        listener = closing.enter_context(listen(host, port))
+        server = RunningServer(service, listener, handle_signals=False)
         await server.start()
         closing.push_async_callback(server.stop)
         http = await closing.enter_async_context(aiohttp.ClientSession())

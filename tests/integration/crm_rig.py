@@ -11,6 +11,7 @@ from geo_service.customers.device_routes import device_endpoints
 from geo_service.database.database import Connection, Database, open_connection
 from geo_service.database.errors import DatabaseUnavailable, TransientConflict
 from geo_service.geofences.fence_routes import fence_endpoints
+from geo_service.geofences.placement import FenceRules
 from geo_service.geofences.store_routes import store_endpoints
 from geo_service.offers.campaign_routes import campaign_endpoints
 from geo_service.offers.candidate import SendPolicy
@@ -93,8 +94,8 @@ class CrmRig(ManagerRig):
                 *voucher_endpoints(database),
                 *offer_endpoints(database, router),
                 *receipt_endpoints(database),
-                *store_endpoints(database, self._applied),
-                *fence_endpoints(database, self.live.tenant, self._applied),
+                *store_endpoints(database, self._applied, FenceRules()),
+                *fence_endpoints(database, self.live.tenant, self._applied, FenceRules()),
                 *campaign_endpoints(database, self._applied),
                 ping_endpoint(PingRoute(self.phones, pings, self.live.tenant)),
             ],

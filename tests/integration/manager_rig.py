@@ -13,6 +13,7 @@ from geo_service.clock import SimulatedClock
 from geo_service.database.database import Database, open_connection
 from geo_service.database.errors import TransientConflict
 from geo_service.geofences.fence_routes import fence_endpoints
+from geo_service.geofences.placement import FenceRules
 from geo_service.geofences.store_routes import store_endpoints
 from geo_service.live import LiveTenants
 from geo_service.offers.campaign_routes import campaign_endpoints
@@ -53,6 +54,10 @@ async def make_tenant(database_dsn: str, tenant_id: str) -> None:
         await owner.close()
 
 
+# Tests of shapes and lists want geofences of all sizes everywhere.
+ANYWHERE = FenceRules(store_distance_m=20_100_000.0, min_area_m2=0.0)
+
+
 class ManagerRig:
     """The tenants are `test` and `other`. Keys are their scopes: `manager`, `qa`, `admin`; `manager/s1,s2` is limited
     to stores."""
@@ -64,13 +69,18 @@ class ManagerRig:
         self.clock = SimulatedClock(START_S)
         self.live = LiveTenants(database, lambda _: None, lambda *_: None)
         self.applied: list[tuple[str, str, list[str]]] = []
-        self._database_dsn = database_dsn
-        self.app: ASGIApp = web_app(
+        self.database_dsn = database_dsn
+        self.app: ASGIApp
+        self.under_rules(FenceRules())
+
+    def under_rules(self, rules: FenceRules) -> None:
+        """Serve with other rules for geofences than the default ones."""
+        self.app = web_app(
             [
-                *store_endpoints(database, self._applied),
-                *fence_endpoints(database, self.live.tenant, self._applied),
-                *campaign_endpoints(database, self._applied),
-                *decision_endpoints(database),
+                *store_endpoints(self.database, self._applied, rules),
+                *fence_endpoints(self.database, self.live.tenant, self._applied, rules),
+                *campaign_endpoints(self.database, self._applied),
+                *decision_endpoints(self.database),
             ],
             authenticate=self._principal,
             clock=self.clock,
@@ -78,7 +88,7 @@ class ManagerRig:
         )
 
     async def set_up(self) -> None:
-        await make_tenant(self._database_dsn, self.other_tenant_id)
+        await make_tenant(self.database_dsn, self.other_tenant_id)
 
     async def _applied(self, tenant_id: str, kind: str, ids: Sequence[str]) -> None:
         self.applied.append((tenant_id, kind, list(ids)))

@@ -37,7 +37,9 @@ begin
                 select * from vouchers
                 where customer_id = d.customer_id
                   and valid_until > to_timestamp(p_now) - interval '30 days'
-                order by (state = 'active') desc, valid_until desc, code
+                order by (state = 'active' and valid_until > to_timestamp(p_now)) desc,
+                         case when state = 'active' and valid_until > to_timestamp(p_now) then valid_until end,
+                         valid_until desc, code
                 limit 200) v), '[]'),
         'pushes', coalesce((
             select jsonb_agg(jsonb_build_object(
@@ -204,20 +206,26 @@ begin
         update pushes s
            set state = 'withdrawn', reason = 'withdrawn', detail = 'left the geofence before hand-over'
           from choice c, jsonb_array_elements_text(c."left") as l (geofence_id)
-         where s.device_id = c.device_id and s.geofence_id = l.geofence_id and s.state = 'pending' and s.attempts = 0
-        returning s.decision_id
+         where s.device_id = c.device_id and s.geofence_id = l.geofence_id and s.state = 'pending' and not s.attempt_open
+        returning s.decision_id, s.push_id
     ),
     withdrawn_decision as (
         update decisions e set outcome = 'suppressed', reason = 'withdrawn'
           from withdrawn w where e.decision_id = w.decision_id
+    ),
+    released as (
+        update vouchers v set held_by = null, held_until = null
+          from withdrawn w where v.held_by = w.push_id
     )
     select g.choice_id, coalesce(g.refusal, 'sent') from guarded g;
 end $$;
 
 -- Takes pushes for hand-over: the named ones right after their commit, or (p_push_ids null) whatever a lease was
--- left on. Looks again first: past its deadline, consent gone, voucher spent, token gone -> ended here with its reason.
+-- left on, but for those of p_held, whose outcome the caller still has to write. Looks again first: past its deadline,
+-- consent gone, voucher spent, customer gone from the fence, token gone -> ended here with its reason.
 -- Answers all that was taken; verdict `send` means that the caller holds the lease and hands it over.
-create function claim_pushes(p_tenant uuid, p_now double precision, p_lease_s double precision, p_push_ids uuid[], p_limit integer)
+create function claim_pushes(
+        p_tenant uuid, p_now double precision, p_lease_s double precision, p_push_ids uuid[], p_held uuid[], p_limit integer)
     returns table (
         push_id uuid, decision_id uuid, device_id uuid, verdict text, platform text, environment text, token text,
         title text, body text, data jsonb, collapse_id text, deadline_s double precision, hand_over_by_s double precision,
@@ -234,7 +242,8 @@ begin
         select s.push_id
           from pushes s
          where s.state = 'pending'
-           and case when p_push_ids is null then s.leased_until <= now_at else s.push_id = any (p_push_ids) end
+           and case when p_push_ids is null then s.leased_until <= now_at and s.push_id <> all (p_held)
+                    else s.push_id = any (p_push_ids) end
          order by s.leased_until
          limit p_limit
          for no key update skip locked
@@ -247,6 +256,8 @@ begin
                 when s.hand_over_by <= now_at then 'expired'
                 when d.device_id is null or not d.consent_location or not d.consent_marketing_push
                     or d.customer_id is distinct from s.customer_id then 'withdrawn'
+                when e.trigger_kind <> 'exit' and not exists (
+                    select from presences r where r.device_id = s.device_id and r.geofence_id = s.geofence_id) then 'withdrawn'
                 when s.voucher_code is not null and (v.code is null or v.state = 'void') then 'withdrawn'
                 when v.state = 'redeemed' then 'voucher_redeemed'
                 when v.valid_until <= now_at then 'voucher_expired'
@@ -255,6 +266,7 @@ begin
             end as verdict
           from due
           join pushes s on s.push_id = due.push_id
+          join decisions e on e.decision_id = s.decision_id
           left join devices d on d.device_id = s.device_id
           left join vouchers v on v.code = s.voucher_code
     ),

@@ -14,8 +14,10 @@ from geo_service.geofences import importing
 from geo_service.geofences.exporting import ExportFormat, export_features
 from geo_service.geofences.fence_rows import write_fences
 from geo_service.geofences.importing import ImportBrokenError, ImportResult, import_features
+from geo_service.geofences.placement import FenceRules
 from tests.integration.manager_rig import ManagerRig, Reply, circle, square
 
+BY_HAND: Any = {"actor": "command line", "rules": FenceRules()}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -38,7 +40,7 @@ def town(count: int) -> list[dict[str, Any]]:
     rng = random.Random(count)
     features = []
     for i in range(count):
-        lat, lng = 48 + rng.random(), 11 + rng.random()
+        lat, lng = 48.137 + rng.uniform(-0.01, 0.01), 11.575 + rng.uniform(-0.01, 0.01)
         store = f"s{i % 2 + 1}"
         if i % 2:
             feature = circle(store, lat, lng, 50 + i % 200, tags=["a", "b"][: i % 3], dwell_s=[None, 60][i % 4 // 2])
@@ -133,10 +135,10 @@ async def test_changes_are_told_from_repetitions_and_the_later_of_two_counts(man
     features[1]["properties"]["radius_m"] += 1
     features[2]["properties"]["metadata"]["n"] = -1
     features[3]["properties"]["name"] = "renamed"
-    features += [{**circle("s1", radius_m=7), "id": "twice"}, {**circle("s1", radius_m=8), "id": "twice"}]
+    features += [{**circle("s1", radius_m=17), "id": "twice"}, {**circle("s1", radius_m=18), "id": "twice"}]
     result = (await send(manager_rig, collection(features))).json
     assert result == {"created": 1, "updated": 4, "unchanged": 3, "rejected": [], "rejected_count": 0}
-    assert (await manager_rig.ask("GET", "/v1/geofences/twice")).json["properties"]["radius_m"] == 8
+    assert (await manager_rig.ask("GET", "/v1/geofences/twice")).json["properties"]["radius_m"] == 18
     versions = await manager_rig.sql("select geofence_id, version from geofences order by geofence_id")
     assert [row["version"] for row in versions] == [1, 2, 2, 2, 1, 1, 2]
 
@@ -245,15 +247,59 @@ async def test_the_functions_of_the_command_line(manager_rig: ManagerRig) -> Non
     seen: list[int] = []
     database, tenant_id = manager_rig.database, manager_rig.tenant_id
     body = lines([*town(600), {"type": "Feature"}])
-    result = await import_features(database, tenant_id, chunks_of(body), 1_780_000_000.0, seen.append, lines=True)
+    result = await import_features(
+        database, tenant_id, chunks_of(body), 1_780_000_000.0, seen.append, **BY_HAND, lines=True
+    )
     assert isinstance(result, ImportResult)
     assert (result.created, result.rejected[0].index) == (600, 600)
-    assert seen == list(range(1, 602))
+    assert seen == [500, 601]
     forms: tuple[ExportFormat, ...] = ("geojson", "ndjson")
     for form in forms:
         exported = b"".join([part async for part in export_features(database, tenant_id, form)])
-        again = await import_features(database, tenant_id, chunks_of(exported), 1_780_000_001.0)
+        again = await import_features(database, tenant_id, chunks_of(exported), 1_780_000_001.0, **BY_HAND)
         assert again.unchanged == 600
     with pytest.raises(ImportBrokenError) as caught:
-        await import_features(database, tenant_id, chunks_of(b"{"), 1_780_000_002.0)
+        await import_features(database, tenant_id, chunks_of(b"{"), 1_780_000_002.0, **BY_HAND)
     assert caught.value.result.created == 0
+
+
+async def test_an_import_reads_no_farther_ahead_than_two_batches(manager_rig: ManagerRig) -> None:
+    """What is in memory does not grow with the file."""
+    features = [json.dumps(feature).encode() + b"\n" for feature in town(5_000)]
+    stored, ahead = 0, 0
+
+    def told(done: int) -> None:
+        nonlocal stored
+        stored = done
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal ahead
+        for number, feature in enumerate(features):
+            ahead = max(ahead, number - stored)
+            yield feature
+
+    result = await import_features(
+        manager_rig.database, manager_rig.tenant_id, chunks(), 1_780_000_000.0, told, **BY_HAND, lines=True
+    )
+    assert (result.created, stored) == (5_000, 5_000)
+    # Two batches, and what the splitter reads at a time (64 kB).
+    assert importing.BATCH_FENCES < ahead < 2 * importing.BATCH_FENCES + 65_536 / min(map(len, features))
+
+
+async def test_an_import_that_fails_elsewhere_leaves_nothing_going_on(manager_rig: ManagerRig) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for number, feature in enumerate(town(3_000)):
+            if number == 2_500:
+                raise ConnectionResetError("the caller has gone")
+            yield json.dumps(feature).encode() + b"\n"
+
+    before = asyncio.all_tasks()
+    with pytest.raises(ConnectionResetError):
+        await import_features(
+            manager_rig.database, manager_rig.tenant_id, chunks(), 1_780_000_000.0, **BY_HAND, lines=True
+        )
+    assert asyncio.all_tasks() == before
+    ((stored,),) = await manager_rig.sql("select count(*) from geofences")
+    assert stored % importing.BATCH_FENCES == 0
+    result = await send(manager_rig, lines(town(3_000)), headers=NDJSON)
+    assert (result.json["created"], result.json["unchanged"]) == (3_000 - stored, stored)

@@ -6,11 +6,12 @@ from typing import Any
 import h3
 import pytest
 
-from tests.integration.manager_rig import ManagerRig, circle, square
+from tests.integration.manager_rig import ANYWHERE, ManagerRig, circle, square
 
 
 @pytest.fixture(autouse=True)
 async def _stores(manager_rig: ManagerRig) -> None:
+    manager_rig.under_rules(ANYWHERE)
     await manager_rig.put_store("s1")
     await manager_rig.put_store("s2")
 

@@ -1,10 +1,12 @@
 """Hand-over: claim, look again, send, record; and what a crash leaves to the sweeper."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from geo_service.clock import SimulatedClock
+from geo_service.database.errors import DatabaseUnavailable
 from geo_service.pushes.dispatch import Dispatcher
 from geo_service.pushes.provider import Accepted, Outcome, Push, Refused, TokenDead, Unavailable, Uncertain
 from tests.integration.choice_rig import NOW_S, ChoiceRig
@@ -105,6 +107,44 @@ async def test_a_provider_that_stays_away_ends_as_provider_down_at_the_deadline(
     assert await handing.state() == ("expired", "provider_down", "provider_down")
     (voucher,) = await rig.sql("select held_by from vouchers")
     assert voucher["held_by"] is None, "the voucher must be free for another push"
+
+
+async def test_who_leaves_while_the_provider_is_away_gets_nothing_any_more(rig: ChoiceRig) -> None:
+    handing = Handing(rig, Unavailable("503"))
+    await handing.push()
+    leaving = {**rig.row("other"), "left": ["fence"], "push": None, "decisions": [], "presences": []}
+    await rig.commit(leaving)
+    assert await handing.sweep(NOW_S + 5) == 0
+    assert await handing.state() == ("withdrawn", "withdrawn", "withdrawn")
+    (voucher,) = await rig.sql("select held_by from vouchers")
+    assert voucher["held_by"] is None, "the voucher must be free for another push"
+
+
+async def test_who_left_without_a_word_gets_nothing_either(rig: ChoiceRig) -> None:
+    handing = Handing(rig, Unavailable("503"))
+    await handing.push()
+    await rig.sql("delete from presences")
+    assert await handing.sweep(NOW_S + 5) == 1
+    assert await handing.state() == ("withdrawn", "withdrawn", "withdrawn")
+
+
+async def test_an_answer_is_kept_until_the_database_takes_it(rig: ChoiceRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres is away while APNs answers: the push must not go out again once it is back."""
+    monkeypatch.setattr("geo_service.pushes.dispatch.WRITE_AGAIN_S", 0.001)
+    handing = Handing(rig, Accepted("apns-1"))
+    write, failures = handing.dispatcher._write, iter([DatabaseUnavailable("away")] * 3)
+
+    async def write_later(tenant_id: str, lines: list[dict[str, Any]]) -> list[None]:
+        for failure in failures:
+            handing.clock.advance_to(handing.clock.now_s() + 10)
+            assert await handing.dispatcher.sweep() == 0, "its lease is over, but its answer is known"
+            raise failure
+        return await write(tenant_id, lines)
+
+    monkeypatch.setattr(handing.dispatcher, "_write", write_later)
+    await handing.push()
+    assert await handing.state() == ("accepted", None, "sent")
+    assert len(handing.provider.asked) == 1
 
 
 async def test_a_crash_between_commit_and_hand_over_is_made_good_in_time(rig: ChoiceRig) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.geofences.cover import FINE, RESOLUTIONS, ancestor_bits, cells_near, cover
+from geo_service.geofences.geodesy import destination
 from geo_service.geofences.geometry import Circle, Shape
 from tests.unit.geofences.fence_strategies import (
     area,
@@ -83,6 +84,71 @@ def test_full_cells_are_inside_to_their_corners_and_so_are_their_descendants(dat
         assert shape.contains(lat, lng)
 
 
+@examples(200)
+@given(st.data(), places(), st.integers(0, 5), magnitudes(-1, 3.1), floats(-60, 60), magnitudes(-2.5, -1))
+def test_a_shape_that_reaches_only_the_tip_of_a_cell_is_covered_there(
+    data: st.DataObject, place: tuple[float, float], corner: int, away_m: float, slant_deg: float, overlap_m: float
+) -> None:
+    cell = h3.latlng_to_cell(*place, FINE)
+    centre, corners = _centre(cell), h3.cell_to_boundary(cell)
+    lat, lng = corners[corner % len(corners)]
+    inward_deg = _azimuth_deg(lat, lng, *centre)
+    tip = oracle_destination(lat, lng, inward_deg, overlap_m)
+    if h3.latlng_to_cell(*tip, FINE) != cell:
+        return
+    outside = oracle_destination(*tip, inward_deg + 180 + slant_deg, away_m)
+    cells = cover(Circle(*outside, oracle_distance_m(*outside, *tip) + 1e-3))
+    assert cell in cells.partial
+    if abs(lat) < 85 and away_m < 1_000:
+        sides = [oracle_destination(*outside, inward_deg + slant_deg + turn, away_m / 3) for turn in (60, -60)]
+        triangle = [(lng, lat) for lat, lng in (tip, *sides, tip)]
+        if max(lng for lng, _ in triangle) - min(lng for lng, _ in triangle) < 1 and away_m > 0.5:
+            assert cell in cover(area([[triangle]])).partial
+
+
+@examples(200)
+@given(places(), magnitudes(-2, 0.5), st.sampled_from([FINE, 7, 5, 3]))
+def test_a_shape_that_leaves_out_the_tip_of_a_cell_does_not_fill_it(
+    place: tuple[float, float], left_out_m: float, resolution: int
+) -> None:
+    cell = h3.latlng_to_cell(*place, resolution)
+    centre = _centre(cell)
+    tip = _farthest_descendant(cell, centre)
+    around = Circle(*centre, max(1.0, oracle_distance_m(*centre, *tip) - left_out_m))
+    for looked_up in _cells_of(around, *tip):
+        assert not looked_up & {*cover(around).full}
+    beyond = oracle_destination(*tip, _azimuth_deg(*tip, *centre), 5 * oracle_distance_m(*centre, *tip))
+    large = Circle(*beyond, 5 * oracle_distance_m(*centre, *tip) - left_out_m)
+    for looked_up in _cells_of(large, *tip):
+        assert not looked_up & {*cover(large).full}
+    reaching = Circle(*oracle_destination(*tip, _azimuth_deg(*centre, *tip), large.radius_m), large.radius_m + 0.01)
+    for looked_up in _cells_of(reaching, *tip):
+        assert looked_up & {*cover(reaching).partial, *cover(reaching).full}
+    if abs(tip[0]) < 60 and abs(tip[1]) < 170 and resolution > 3:
+        away_deg, reach_m = _azimuth_deg(*centre, *tip), 9 * oracle_distance_m(*centre, *tip)
+        inside = oracle_destination(*tip, away_deg + 180, 0.005)
+        sides = [oracle_destination(*tip, away_deg + turn, reach_m) for turn in (15, -15)]
+        wedge = area([[[(lng, lat) for lat, lng in (inside, *sides, inside)]]])
+        for looked_up in _cells_of(wedge, *inside):
+            assert looked_up & {*cover(wedge).partial}
+
+
+def _farthest_descendant(cell: int, centre: tuple[float, float]) -> tuple[float, float]:
+    """A point from which one gets to this cell by shifting bits, as far from the cell's centre as can be."""
+    front = [cell]
+    while (resolution := h3.get_resolution(front[0])) < FINE:
+        children = [child for parent in front for child in h3.cell_to_children(parent, resolution + 1)]
+        front = sorted(children, key=lambda child: -oracle_distance_m(*centre, *_centre(child)))[:3]
+    corners = [((lat, lng), last) for last in front for lat, lng in h3.cell_to_boundary(last)]
+    corner, last = max(corners, key=lambda pair: oracle_distance_m(*centre, *pair[0]))
+    return oracle_destination(*corner, _azimuth_deg(*corner, *_centre(last)), 1e-3)
+
+
+def _centre(cell: int) -> tuple[float, float]:
+    lat, lng = h3.cell_to_latlng(cell)
+    return lat, lng
+
+
 @examples(150)
 @given(circles(7), shapes())
 def test_covers_are_small(circle: Circle, shape: Shape) -> None:
@@ -122,6 +188,20 @@ def test_cells_near_a_point_are_all_of_them(
     for distance_m in (scaled_m, scaled_m * share):
         lat, lng = oracle_destination(*place, bearing_deg, distance_m)
         assert h3.latlng_to_cell(lat, lng, resolution) in near
+
+
+@pytest.mark.parametrize("resolution", [3, 5, 7, 9])
+def test_cells_near_a_pentagon_are_all_of_them(resolution: int) -> None:
+    """There the rings of neighbours are at their narrowest; seen from the corners of cells they are so most of all."""
+    edge_m = h3.average_hexagon_edge_length(resolution, unit="m")
+    for pentagon in sorted(h3.get_pentagons(resolution))[::5]:
+        for cell in sorted(h3.grid_disk(pentagon, 5))[::3]:
+            for lat, lng in h3.cell_to_boundary(cell)[::2]:
+                for edges in (1.0, 2.0):
+                    near = set(cells_near(lat, lng, edges * edge_m, resolution))
+                    for bearing_deg in range(0, 360, 12):
+                        end = destination(lat, lng, bearing_deg, edges * edge_m)
+                        assert h3.latlng_to_cell(*end, resolution) in near
 
 
 @examples(100)

@@ -12,7 +12,6 @@ from geo_service.geofences.geometry import Circle, Shape
 from geo_service.geofences.index import MAX_NEAR_M, GeofenceIndex
 from tests.unit.geofences.fence_strategies import (
     area,
-    circles,
     examples,
     floats,
     magnitudes,
@@ -124,14 +123,14 @@ def test_batches_equal_single_lookups(seed: int, lat: float, lng: float) -> None
         _check_near(fences, index, *point, 2_000)
 
 
-@examples(100)
-@given(st.data(), circles(4))
-def test_points_on_the_rim_of_a_circle_take_its_own_test(data: st.DataObject, circle: Circle) -> None:
-    index = _index_of({"it": circle})
-    lat, lng = oracle_destination(
-        circle.lat, circle.lng, data.draw(floats(0, 360)), circle.radius_m + data.draw(floats(-0.2, 0.2))
-    )
-    assert (index.containing(lat, lng) == ["it"]) is circle.contains(lat, lng)
+@examples(200)
+@given(floats(-89.99, 89.99), magnitudes(1.7, 6), floats(0, 360), floats(-0.2, 0.2))
+def test_points_on_the_rim_of_a_circle_take_its_own_test(
+    lat: float, radius_m: float, bearing_deg: float, offset_m: float
+) -> None:
+    circle = Circle(lat, 13, radius_m)
+    point = oracle_destination(lat, 13, bearing_deg, radius_m + offset_m)
+    assert (_index_of({"it": circle}).containing(*point) == ["it"]) is circle.contains(*point)
 
 
 def test_a_fence_of_which_only_full_cells_are_near_is_near() -> None:
@@ -148,6 +147,12 @@ def test_both_sides_of_the_antimeridian_see_a_fence() -> None:
         assert [geofence_id for geofence_id, _ in index.near(10, lng, 100)] == ["east", "west"]
         assert index.containing(10, lng) == []
         assert index.near(10, lng, 100)[0][1] == pytest.approx(-14.8, abs=0.1)
+    for west in (179.99, -180.0):
+        square = [(west, 0.0), (west + 0.01, 0.0), (west + 0.01, 0.01), (west, 0.01), (west, 0.0)]
+        index = _index_of({"square": area([[square]])})
+        for lng in (180.0, -180.0):
+            assert index.containing(0.005, lng) == ["square"]
+            assert index.containing_many([0.005] * 60, [lng] * 60) == [["square"]] * 60
 
 
 def test_nobody_is_there() -> None:

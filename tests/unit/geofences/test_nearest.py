@@ -64,6 +64,23 @@ def test_distances_are_those_of_a_search_along_every_edge(data: st.DataObject, s
             assert within_m == float("inf") or within_m == pytest.approx(expected_m, abs=1e-3, rel=1e-6)
 
 
+_SMALL = stars(smallest=0, largest=1.8, most_corners=6)
+# Edges of kilometres, which are anything but straight in metres.
+_LARGE = stars(smallest=3.7, largest=5.3, most_corners=6)
+
+
+@examples(60)
+@given(st.data(), st.one_of(_SMALL, _LARGE), floats(0, 3_000), floats(0, 360))
+def test_near_boundaries_are_measured_to_a_millimetre(
+    data: st.DataObject, shape: Area, away_m: float, bearing_deg: float
+) -> None:
+    ring = data.draw(st.sampled_from(list(shape.rings())))
+    i, share = data.draw(st.integers(0, len(ring.lngs) - 2)), data.draw(floats(0, 1))
+    lat, lng = (a[i] + share * (a[i + 1] - a[i]) for a in (ring.lats, ring.lngs))
+    lat, lng = oracle_destination(lat, lng, bearing_deg, away_m)
+    assert abs(shape.signed_distance_m(lat, lng)) == pytest.approx(_oracle_m(shape, lat, lng), abs=1e-3)
+
+
 @examples(60)
 @given(places(), magnitudes(0, 4.5), floats(0, 360), magnitudes(-2, 4))
 def test_a_circle_of_many_corners_is_nearly_a_circle(

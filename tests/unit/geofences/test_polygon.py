@@ -117,6 +117,14 @@ def test_boxes_and_bounding_circles_hold_the_shape(data: st.DataObject, shape: A
     assert oracle_distance_m(*shape.centre, lat, lng) <= shape.bounding_radius_m
 
 
+@examples(60)
+@given(stars(most_corners=10))
+def test_bounding_circles_hold_all_corners(shape: Area) -> None:
+    for ring in shape.rings():
+        for lng, lat in zip(ring.lngs, ring.lats, strict=True):
+            assert oracle_distance_m(*shape.centre, lat, lng) <= shape.bounding_radius_m
+
+
 @examples(100)
 @given(stars(largest=4))
 def test_square_metres_are_those_of_the_geodesic_polygon(shape: Area) -> None:
@@ -169,6 +177,12 @@ def test_poles_are_inside_whatever_the_longitude() -> None:
         assert wedge.contains(90.0, lng)
     assert cap.bounds == (80.0, -180.0, 90.0, 180.0)
     assert annulus.signed_distance_m(-75.0, 10.0) > 500_000
+    at_the_edge_of_the_map = [
+        area([[[(lng, 80.0), (lng + 10, 80.0), (lng + 10, 90.0), (lng, 90.0), (lng, 80.0)]]]) for lng in (170.0, -180.0)
+    ]
+    for shape in at_the_edge_of_the_map:
+        assert shape.contains(85.0, 180.0)
+        assert shape.contains(85.0, -180.0)
     assert wedge.contains(89.0, 45.0)
     assert not wedge.contains(89.0, -45.0)
 
@@ -185,6 +199,10 @@ def test_both_sides_of_the_antimeridian_are_one_place() -> None:
     assert west.contains(0.5, -180.0)
     assert west.contains(0.5, 180.0)
     assert not west.contains(0.5, -179.999)
+    east = area([[[(-180.0, 0.0), (-179.0, 0.0), (-179.0, 1.0), (-180.0, 1.0), (-180.0, 0.0)]]])
+    assert east.contains(0.5, -180.0)
+    assert east.contains(0.5, 180.0)
+    assert not east.contains(0.5, 179.999)
 
 
 def test_parts_on_different_turns_of_the_globe_do_not_hide_each_other() -> None:

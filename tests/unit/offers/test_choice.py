@@ -55,10 +55,14 @@ def candidate(**changes: Any) -> Candidate:
         STORE,
         transition,
         Fix(NOW_S - 1, 48.1 - 90 / 111_200, 11.5, 10.0),
+        Fix(NOW_S - 1, 48.1 - 90 / 111_200, 11.5, 10.0),
         WALKING_NORTH,
+        False,
         Route(117.0, 87.0),
         Hours(True, NOW_S + 3600),
     )
+    if "fix" in changes:
+        changes.setdefault("here", changes["fix"])
     return msgspec.structs.replace(base, **changes)
 
 
@@ -116,6 +120,7 @@ SILENCES: list[tuple[str, Candidate, Snapshot]] = [
         SNAPSHOT,
     ),
     ("moving_away", candidate(motion=Motion(0.0, -1.3)), SNAPSHOT),
+    ("moving_away", candidate(left=True, motion=Motion(0.0, 0.0)), SNAPSHOT),
     ("in_vehicle", candidate(motion=Motion(0.0, 12.0)), SNAPSHOT),
     ("store_closed", candidate(hours=Hours(False, None)), SNAPSHOT),
     ("closes_before_arrival", candidate(hours=Hours(True, NOW_S + 80)), SNAPSHOT),
@@ -146,6 +151,14 @@ def test_every_check_can_object() -> None:
         (verdict,) = choose([one], known, NOW_S, SendPolicy())
         tripped.add(next((check for check in CHECKS if check(verdict.case) is not None), None))
     assert set(CHECKS) <= tripped
+
+
+def test_where_he_is_now_counts_not_where_the_transition_was() -> None:
+    """A delivery of several fixes: entered 18 s ago, by now 20 m from the door."""
+    entered = Fix(NOW_S - 18, 48.1 - 90 / 111_200, 11.5, 10.0)
+    now = Fix(NOW_S - 1, 48.1 - 20 / 111_200, 11.5, 10.0)
+    assert reason(candidate(fix=entered, here=entered)) == "sent"
+    assert reason(candidate(fix=entered, here=now)) == "too_late"
 
 
 def test_standing_still_in_reach_has_the_whole_window() -> None:

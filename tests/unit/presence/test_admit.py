@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,12 @@ def test_a_delivery_that_is_sent_again_is_all_duplicates() -> None:
     assert len(first.fixes) == 50
     assert not again.fixes
     assert [rejection.reason for rejection in again.rejected] == ["duplicate"] * 50
+
+
+def test_a_speed_that_no_phone_has_is_no_speed() -> None:
+    for speed_mps in (1e160, 500.0, -1.0):
+        (fix,) = admit([(0, msgspec.structs.replace(ping(5), speed_mps=speed_mps))], Memory(), NOW_S, POLICY).fixes
+        assert fix.speed_mps is None
 
 
 def test_a_late_ping_counts_and_does_not_move_the_state() -> None:

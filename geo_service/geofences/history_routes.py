@@ -1,0 +1,101 @@
+"""The history of a geofence over HTTP: who changed what, and when; also of one that was deleted."""
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from geo_service.database.database import Database
+from geo_service.database.queries import load_queries
+from geo_service.geofences.fence_rows import COMMAND_LINE
+from geo_service.geofences.loading import Row
+from geo_service.web.endpoint import Answer, Call, Endpoint
+from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
+from geo_service.web.problems import not_found
+from geo_service.web.times import UtcTime
+from geo_service.web.wire import UUID_PATTERN, Reply, Uuid
+
+_SQL = load_queries(__file__, "fences.sql")
+_KEY_ID = re.compile(UUID_PATTERN)
+
+
+class HistoryQuery(PageQuery, frozen=True):
+    """Which part of the history."""
+
+    # Outlines are up to 300 kB, and each edit may hold two.
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100, description="most items in the answer", examples=[20])] = 20
+
+
+class FieldChange(Reply, frozen=True):
+    """One field of the Feature, as it was and as it was then; null where there was none."""
+
+    field: Annotated[str, msgspec.Meta(examples=["properties.radius_m"])]
+    before: Any
+    after: Any
+
+
+class FenceEdit(Reply, frozen=True):
+    """One edit. `by` is a `key` (its id is in `key_id`), the `command line`, or the `database` for an edit by hand.
+    `store_id`: whose the geofence was after it; for `deleted`, before it. What was `imported` as version 1 was new."""
+
+    at: UtcTime
+    what: Literal["created", "updated", "deleted", "imported"]
+    by: Literal["key", "command line", "database"]
+    key_id: Uuid | None
+    store_id: str
+    version: int
+    changes: list[FieldChange]
+
+
+def history_endpoint(database: Database, scopes: frozenset[str]) -> Endpoint[None, HistoryQuery]:
+    async def history(call: Call[None, HistoryQuery]) -> Answer:
+        geofence_id, query, principal = call.path["geofence_id"], call.query, call.principal
+        list_name = f"history of {geofence_id}"
+        before = from_cursor(list_name, query.after, tuple[int])
+        own = list(principal.store_ids) if principal.store_ids is not None else None
+        async with database.tenant(principal.tenant_id, readonly=True) as conn:
+            rows = await conn.fetch(
+                _SQL.geofence_history, geofence_id, before[0] if before else None, own, query.limit + 1
+            )
+            if not rows and before is None:
+                # One that is older than the history has none.
+                fence = await conn.fetchrow(_SQL.get_geofence, geofence_id)
+                if fence is None or not principal.may_use_store(fence["store_id"]):
+                    raise not_found(f"There never was a geofence {geofence_id}, or it was not one of yours.")
+        return Answer(
+            page_of(rows, query.limit, list_name=list_name, position=lambda row: (row["seq"],), item=_edit_of)
+        )
+
+    return Endpoint(
+        "GET",
+        "/v1/geofences/{geofence_id}/history",
+        history,
+        summary="Read the history of a geofence",
+        description="Every edit, the newest first, with each changed field before and after. It stays when the "
+        "geofence is deleted. A key that is limited to stores sees the edits of the time when the geofence was theirs.",
+        scopes=scopes,
+        tags=("Geofences",),
+        query=HistoryQuery,
+        answer=Page[FenceEdit],
+    )
+
+
+def _edit_of(row: Row) -> FenceEdit:
+    before, after, actor = row["before"], row["after"], row["actor"]
+    by_key = _KEY_ID.match(actor) is not None
+    return FenceEdit(
+        at=UtcTime.of(row["at"]),
+        what=row["what"],
+        by="key" if by_key else "command line" if actor == COMMAND_LINE else "database",
+        key_id=actor if by_key else None,
+        store_id=row["store_id"],
+        version=row["version"],
+        changes=[
+            FieldChange(field=_field(name), before=before.get(name), after=after.get(name))
+            for name in sorted(before.keys() | after.keys())
+        ],
+    )
+
+
+def _field(column: str) -> str:
+    return column if column == "geometry" else f"properties.{column}"

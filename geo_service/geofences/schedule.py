@@ -1,0 +1,78 @@
+"""When a geofence with a schedule is active: opening hours in the time zone of its store, at any moment asked about."""
+
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from geo_service.context.opening_hours import hours_at
+from geo_service.geofences.stores import Store
+
+# For hours without a known change; then it is asked again.
+_LONG_S = 366 * 86_400.0
+# Clocks are set at full and half hours (UTC).
+_HALF_HOUR_S = 1800.0
+
+
+class _Span(NamedTuple):
+    """[from_s, until_s), all of it active or all of it not."""
+
+    from_s: float
+    until_s: float
+    active: bool
+
+
+class Schedule:
+    """The answers depend on the arguments alone. What is kept is the newest stretch without a change, so that the
+    hours are worked out (16 µs) once in a stretch and not for every fix; earlier moments are worked out anew."""
+
+    __slots__ = ("_newest", "_store", "text")
+
+    def __init__(self, text: str) -> None:
+        """`text` in OpenStreetMap's opening_hours syntax, checked before."""
+        self.text = text
+        self._store: Store | None = None
+        self._newest = _Span(0.0, 0.0, False)
+
+    def is_active(self, store: Store, at_s: float) -> bool:
+        """Whether the geofence counts at a moment. Hours that are marked `unknown` do not."""
+        return self._at(store, at_s).active
+
+    def is_active_throughout(self, store: Store, from_s: float, to_s: float) -> bool:
+        """Whether it counts at every moment from `from_s` to `to_s`."""
+        last = self._at(store, to_s)
+        if not last.active:
+            return False
+        at_s = from_s
+        while at_s < last.from_s:
+            span = _ask(self.text, store, at_s)
+            if not span.active:
+                return False
+            at_s = span.until_s
+        if last is self._newest:
+            self._newest = last._replace(from_s=min(from_s, last.from_s))
+        return True
+
+    def _at(self, store: Store, at_s: float) -> _Span:
+        if store is not self._store:
+            self._store, self._newest = store, _Span(0.0, 0.0, False)
+        if self._newest.from_s <= at_s < self._newest.until_s:
+            return self._newest
+        span = _ask(self.text, store, at_s)
+        if at_s >= self._newest.until_s:
+            self._newest = span
+        return span
+
+
+def _ask(text: str, store: Store, at_s: float) -> _Span:
+    hours = hours_at(text, store.time_zone, store.entrance.lat, store.entrance.lng, at_s)
+    if hours.changes_at_s is None:
+        return _Span(at_s, at_s + _LONG_S, hours.is_open)
+    until_s, zone = hours.changes_at_s, ZoneInfo(store.time_zone)
+    if _offset(at_s, zone) != _offset(until_s, zone):
+        # The clocks are set in between: an hour comes twice or not at all, and the change may be nearer than it says.
+        until_s = min(until_s, (at_s // _HALF_HOUR_S + 1) * _HALF_HOUR_S)
+    return _Span(at_s, until_s, hours.is_open)
+
+
+def _offset(at_s: float, zone: ZoneInfo) -> object:
+    return datetime.fromtimestamp(at_s, zone).utcoffset()
