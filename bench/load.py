@@ -39,6 +39,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self.due_s = 0.0
+        self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
@@ -61,6 +62,9 @@ class _Connection(asyncio.Protocol):
             return
         self._buffer = self._buffer[head_end + 4 + length :]
         self._done(self, int(head[9:12]))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        self.closed = True
 
     def close(self) -> None:
         if self._transport is not None:
@@ -108,6 +112,9 @@ async def run_load(
         while (elapsed_s := time.perf_counter() - start_s) < duration_s:
             for number in range(sent, int(elapsed_s * rate_per_s)):
                 when_s = start_s + number / rate_per_s
+                # A server closes connections that were idle for long.
+                while idle and idle[-1].closed:
+                    idle.pop()
                 if idle:
                     idle.pop().send(next_request(), when_s)
                 else:

@@ -261,6 +261,8 @@ class RunningServer:
             # Nobody here looks at the address of the caller.
             proxy_headers=False,
             timeout_graceful_shutdown=10,
+            # A walking phone reports every 5 to 15 s; a new connection each time would cost it and us more.
+            timeout_keep_alive=20,
         )
         self._server = _Server(config, handle_signals=handle_signals)
         self._task: asyncio.Task[None] | None = None
