@@ -36,7 +36,7 @@ format: install
 	$(BIN)/ruff check --fix .
 
 test: check
-	$(BIN)/pytest -n auto --dist loadfile
+	PYTHONHASHSEED=0 $(BIN)/pytest -n auto --dist loadfile
 
 bench: install
 	$(BIN)/geo-service bench

@@ -1,6 +1,7 @@
 """What the process knows by heart: every tenant's stores, geofences and campaigns, kept true by the change feed."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,8 @@ FENCES = Gauge("geo_live_geofences", "Active geofences in memory, all tenants")
 CAMPAIGNS = Gauge("geo_live_campaigns", "Live campaigns in memory, all tenants")
 # A geofence takes 0.1 to 1 ms to index; pings must not wait for an import.
 FENCES_IN_ONE_GO = 10
+# So many at once are an import.
+MANY_FENCES = 100
 
 
 class LiveTenant:
@@ -32,6 +35,24 @@ class LiveTenant:
         self.book = CampaignBook()
         # Read and take over without another reload in between, or an older reading could win.
         self.reloading = asyncio.Lock()
+
+    def put_fence(self, fence: Fence) -> None:
+        """Take a new or edited geofence, and forget what followed from the one before."""
+        replaced = self.registry.put_fence(fence)
+        if replaced is None:
+            self.neighbourhoods.edited(fence.shape)
+            return
+        self.book.forget(replaced)
+        if replaced.shape != fence.shape:
+            self.neighbourhoods.edited(fence.shape)
+            self.neighbourhoods.edited(replaced.shape)
+
+    def remove_fence(self, geofence_id: str) -> None:
+        """It was deleted, or is no longer active."""
+        removed = self.registry.remove_fence(geofence_id)
+        if removed is not None:
+            self.book.forget(removed)
+            self.neighbourhoods.edited(removed.shape)
 
 
 class LiveTenants:
@@ -64,6 +85,8 @@ class LiveTenants:
             fresh = LiveTenant()
             await self._reload(fresh, tenant_id, None, None, None)
             self._tenants[tenant_id] = fresh
+        gc.collect()
+        gc.freeze()
         self._count()
 
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -111,6 +134,11 @@ class LiveTenants:
             _take_stores(live, stores, store_ids)
             await _take_fences(live, fences, geofence_ids)
             _take_campaigns(live, campaigns, campaign_ids)
+        if len(fences) >= MANY_FENCES:
+            # They stay for long. To walk over all that is here takes a tenth of a second per 100,000 of them, in which
+            # no ping is answered, and the collector would do it several times in an import.
+            gc.collect(1)
+            gc.freeze()
 
     def _count(self) -> None:
         FENCES.set(sum(len(live.registry.fences) for live in self._tenants.values()))
@@ -133,13 +161,9 @@ async def _take_fences(live: LiveTenant, fences: Sequence[Fence], asked: list[st
     for number, fence in enumerate(fences):
         if number % FENCES_IN_ONE_GO == 0:
             await asyncio.sleep(0)
-        replaced = live.registry.put_fence(fence)
-        if replaced is not None:
-            live.book.forget(replaced)
+        live.put_fence(fence)
     for geofence_id in _missing(asked, {fence.geofence_id for fence in fences}):
-        removed = live.registry.remove_fence(geofence_id)
-        if removed is not None:
-            live.book.forget(removed)
+        live.remove_fence(geofence_id)
 
 
 def _take_campaigns(live: LiveTenant, campaigns: Sequence[tuple[str, Campaign]], asked: list[str] | None) -> None:

@@ -360,6 +360,7 @@ end $function$
 CREATE OR REPLACE FUNCTION public.write_geofence_history()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
 AS $function$
 declare
     by_whom text := coalesce(nullif(current_setting('geo.actor', true), ''), 'database');

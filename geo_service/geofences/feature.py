@@ -25,6 +25,7 @@ __all__ = ["Change", "Problem", "Repaired", "parse_geometry", "repair_geometry",
 MIN_RADIUS_M = 1.0
 MAX_RADIUS_M = 1_000_000.0
 MAX_VERTICES = 10_000
+_RADII = f"{MIN_RADIUS_M:g} to {MAX_RADIUS_M:,.0f} metres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,13 @@ def _read_circle(coordinates: object, radius_m: object, path: str, radius_path: 
     return None if position is None or radius is None else Circle(position[1], position[0], radius)
 
 
-_RADII = f"{MIN_RADIUS_M:g} to {MAX_RADIUS_M:,.0f} metres"
-
-
 def _read_area(polygons: Any, path: str, multi: bool, notes: Notes) -> Area | None:
     vertices = sum(
-        len(ring) for rings in polygons if isinstance(rings, list) for ring in rings if isinstance(ring, list)
+        len(ring)
+        for rings in polygons
+        if isinstance(rings, list | tuple)
+        for ring in rings
+        if isinstance(ring, list | tuple)
     )
     if vertices > MAX_VERTICES:
         notes.problem(path, f"has {vertices:,} positions; send at most {MAX_VERTICES:,}: simplify the outline")

@@ -76,8 +76,9 @@ async def write_fences(
 
     A geofence that is there without being in `locked` was created by somebody else meanwhile and is left alone."""
     ordered = sorted(fences, key=lambda fence: fence.geofence_id)
+    sent = [_row(fence) for fence in ordered]
     await conn.execute(_SQL.note_editor, editor.actor, now_s, editor.importing)
-    rows = await conn.fetch(_SQL.write_geofences, [_row(fence) for fence in ordered], list(locked), now_s)
+    rows = await conn.fetch(_SQL.write_geofences, sent, list(locked), now_s)
     return {row["geofence_id"]: FenceVersion(**row) for row in rows}
 
 

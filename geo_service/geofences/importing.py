@@ -210,6 +210,8 @@ class _Import:
                 rejected.append(Rejection(index=index, geofence_id=read.geofence_id or msgspec.UNSET, reason=reason))
             else:
                 good.append(read)
+        # These take some milliseconds each; pings come in between.
+        await asyncio.sleep(0)
         changed = await write_fences(conn, good, locked, self._editor, self._now_s)
         if any(fence.geofence_id not in changed and fence.geofence_id not in locked for fence in good):
             raise TransientConflict("somebody else has created one of the geofences meanwhile")

@@ -28,9 +28,8 @@ from geo_service.geofences.geodesy import (
 # (lngs, lats) of a line, longitudes unwrapped.
 Chain: TypeAlias = tuple["array[float]", "array[float]"]
 
-# Local metres are used up to this distance times the cosine of the latitude, and up to this latitude.
+# Local metres are used up to this distance times the cosine of the latitude.
 _NEAR_M = 3_000.0
-_NEAR_LAT = 80.0
 # An outline within this many degrees is measured well by the series of a local frame whenever it is near.
 _COMPACT_DEG = 0.5
 # An edge that bulges less than this against a straight line in metres needs no second look.
@@ -79,10 +78,10 @@ class Outline:
     chains: tuple[Chain, ...]
 
     def distance_m(self, lat: float, lng: float, limit_m: float = inf) -> float:
-        """Metres to the nearest point of the outline, to 1 mm within 3 km times the cosine of the latitude (up to 80°)
-        and to 1e-7 of the distance beyond; infinite if it is surely more than `limit_m`."""
+        """Metres to the nearest point of the outline, to 1 mm within 3 km times the cosine of the latitude and
+        to 1e-7 of the distance beyond; infinite if it is surely more than `limit_m`."""
         bulge_m, compact = self._form
-        if compact and -_NEAR_LAT <= lat <= _NEAR_LAT:
+        if compact:
             lng += 360.0 * round((self.chains[0][0][0] - lng) / 360.0)
             frame = LocalFrame.at(lat, lng)
             squares = self._squares(frame)
@@ -157,7 +156,7 @@ class Outline:
 
     def _to_edge(self, frame: LocalFrame, i: int) -> float:
         """Distance from the frame's origin to edge `i`: the foot of the perpendicular in the metres that hold half-way
-        to it, twice improved."""
+        to it, once improved."""
         chain = 0
         while i >= len(self.chains[chain][0]) - 1:
             i -= len(self.chains[chain][0]) - 1
@@ -166,7 +165,7 @@ class Outline:
         lat, lng = lats[i] - frame.lat, lngs[i] - frame.lng
         delta_lat, delta_lng = lats[i + 1] - lats[i], lngs[i + 1] - lngs[i]
         share = 0.5
-        for _ in range(3):
+        for _ in range(2):
             d = lat + share * delta_lat
             east = frame.east_0 + d * (frame.east_1 + d * frame.east_2)
             north = frame.north_0 + d * frame.north_1

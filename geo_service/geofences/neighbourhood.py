@@ -54,7 +54,6 @@ class Neighbourhoods:
     def __init__(self, registry: FenceRegistry) -> None:
         self._registry = registry
         self._cells: dict[int, Neighbourhood] = {}
-        registry.watchers.append(self._edited)
 
     def of(self, lat: float, lng: float) -> Neighbourhood:
         """The neighbourhood of a point."""
@@ -66,7 +65,8 @@ class Neighbourhoods:
             found = self._cells[cell] = self._look_around(cell)
         return found
 
-    def _edited(self, shape: Shape) -> None:
+    def edited(self, shape: Shape) -> None:
+        """A shape was put into the registry or taken out of it: whoever sees it is looked round anew."""
         if not self._cells:
             return
         reach_m = shape.bounding_radius_m + HORIZON_M + CELL_REACH_M

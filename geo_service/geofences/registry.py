@@ -1,7 +1,6 @@
 """The geofences and stores of one tenant in memory: what every ping is held against."""
 
 import math
-from collections.abc import Callable
 
 from geo_service.geofences.geometry import Shape
 from geo_service.geofences.index import GeofenceIndex
@@ -45,8 +44,6 @@ class FenceRegistry:
         self.stores: dict[str, Store] = {}
         # By geofence, for those that have one: the others pay nothing for it.
         self.schedules: dict[str, Schedule] = {}
-        # Told of every shape that is put here or taken away, for those who keep something derived from them.
-        self.watchers: list[Callable[[Shape], None]] = []
 
     def put_store(self, store: Store) -> None:
         self.stores[store.store_id] = store
@@ -57,16 +54,13 @@ class FenceRegistry:
     def put_fence(self, fence: Fence) -> Fence | None:
         """Take a new or edited geofence; answers the one it replaces."""
         replaced = self.fences.get(fence.geofence_id)
-        moved = replaced is None or replaced.shape != fence.shape
-        if moved:
+        if replaced is None or replaced.shape != fence.shape:
             self.index.upsert(fence.geofence_id, fence.shape)
         self.fences[fence.geofence_id] = fence
         if fence.schedule is None:
             self.schedules.pop(fence.geofence_id, None)
         else:
             self.schedules[fence.geofence_id] = Schedule(fence.schedule)
-        if moved:
-            self._tell(fence, replaced)
         return replaced
 
     def remove_fence(self, geofence_id: str) -> Fence | None:
@@ -75,14 +69,7 @@ class FenceRegistry:
         if removed is not None:
             self.index.remove(geofence_id)
             self.schedules.pop(geofence_id, None)
-            self._tell(removed)
         return removed
-
-    def _tell(self, *fences: Fence | None) -> None:
-        for watcher in self.watchers:
-            for fence in fences:
-                if fence is not None:
-                    watcher(fence.shape)
 
     def is_active(self, geofence_id: str, at_s: float) -> bool:
         """Whether the schedule of a geofence that is here, if it has one, lets it count at a moment."""

@@ -48,10 +48,13 @@ class Notes:
         else:
             self._left_out += 1
 
+    def change(self, path: str, message: str) -> None:
+        self.changes.append(Change(path, message))
+
     def mended(self, path: str, problem: str, change: str) -> bool:
         """Notes the change and answers True when repairing; notes the problem and answers False otherwise."""
         if self.repair:
-            self.changes.append(Change(path, change))
+            self.change(path, change)
         else:
             self.problem(path, problem)
         return self.repair

@@ -8,6 +8,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from math import atan2, pi, tau
 from typing import TypeAlias
 
 from geo_service.geofences.ellipsoid_area import ring_area_m2
@@ -49,12 +50,14 @@ def sewn(part: Sequence[Ring]) -> tuple[Ring, ...]:
 
 
 def _without_seam(part: Sequence[Ring], west: float) -> list[_Edge]:
-    """All edges but those along a pole, and those down one side that the other side has too."""
+    """All edges but those all along a pole, and those down one side that the other side has too."""
     edges: list[_Edge] = []
     sides: dict[float, list[_Edge]] = {west: [], west + 360: []}
     for ring in part:
-        for a, b in pairwise(zip(ring.lngs, ring.lats, strict=True)):
-            if abs(a[1]) == 90 and a[1] == b[1]:
+        corners = list(pairwise(zip(ring.lngs, ring.lats, strict=True)))
+        along = {pole: sum(b[0] - a[0] for a, b in corners if a[1] == b[1] == pole) for pole in (90.0, -90.0)}
+        for a, b in corners:
+            if a[1] == b[1] and abs(along.get(a[1], 0.0)) == 360:
                 continue
             (sides[a[0]] if a[0] == b[0] and a[0] in sides else edges).append((a, b))
     heights = sorted({lat for side in sides.values() for edge in side for _, lat in edge})
@@ -81,22 +84,31 @@ def _following(edges: Sequence[_Edge], west: float) -> dict[_Corner, list[_Edge]
 
 def _walk(following: dict[_Corner, list[_Edge]], west: float) -> Ring:
     """Takes one ring out of the edges, unwrapped."""
-    start = next(iter(following))
-    lngs, lats = array("d", [start[0]]), array("d", [start[1]])
-    place = start
-    while len(lngs) == 1 or place != start:
-        leaving = following[place]
-        (lng, _), (end_lng, end_lat) = leaving.pop()
-        if not leaving:
-            del following[place]
+    first = edge = next(iter(following.values()))[0]
+    lngs, lats = array("d", [first[0][0]]), array("d", [first[0][1]])
+    while True:
+        (lng, _), (end_lng, end_lat) = edge
         lngs.append(lngs[-1] + end_lng - lng)
         lats.append(end_lat)
-        place = _place((end_lng, end_lat), west)
+        # Where rings touch, keep to the outside, which parts them.
+        came = _direction(edge) + pi
+        _, edge = min(((_direction(leaving) - came) % tau, leaving) for leaving in following[_place(edge[1], west)])
+        place = _place(edge[0], west)
+        following[place].remove(edge)
+        if not following[place]:
+            del following[place]
+        if edge is first:
+            break
     # Against the clock: what lies to the left of a ring that goes east all the way round is north of it.
     turns = round((lngs[-1] - lngs[0]) / 360)
     pole: Pole = "north" if turns == 1 else "south" if turns == -1 else None
     turn = 360 * (((lngs[0] if pole else min(lngs)) + 180) // 360)
     return Ring(array("d", [lng - turn for lng in lngs]), lats, pole)
+
+
+def _direction(edge: _Edge) -> float:
+    (lng, lat), (end_lng, end_lat) = edge
+    return atan2(end_lat - lat, end_lng - lng)
 
 
 def _place(corner: _Corner, west: float) -> _Corner:

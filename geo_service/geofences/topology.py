@@ -97,6 +97,8 @@ def check_apart(parts: Sequence[Sequence[Ring]], path: str, notes: Notes) -> boo
 def merge_neighbours(parts: Sequence[tuple[Ring, ...]]) -> list[tuple[Ring, ...]]:
     """Makes one polygon of those which share an edge, such as the two halves of an area cut at the antimeridian, so
     that the cut is not taken for a boundary. Areas round a pole stay as they are, the others follow on one turn."""
+    if len(parts) < 2:
+        return list(parts)
     plain = _together([part for part in parts if not any(ring.pole for ring in part)])
     polygons = [planar([part]) for part in plain]
     touching = {i for pair in _pairs(polygons, _SHARE_AN_EDGE) for i in pair}
@@ -133,7 +135,7 @@ def repair(parts: Sequence[tuple[Ring, ...]], path: str, notes: Notes) -> list[t
             continue
         mended.append(_repaired(part, where, notes))
     if _pairs(mended, _INTERIORS_MEET):
-        notes.mended(path, "", "merged polygons that overlapped")
+        notes.change(path, "merged polygons that overlapped")
         mended = [shapely.unary_union(mended)]
     return [
         *(part for part in parts if any(ring.pole for ring in part)),
@@ -149,15 +151,15 @@ def _repaired(part: tuple[Ring, ...], path: str, notes: Notes) -> Geometry:
     for i, ring in enumerate(part):
         inside = shapely.Polygon(_corners(ring))
         if not shapely.is_valid(inside):
-            notes.mended(f"{path}[{i}]", "", f"untangled the outline ({shapely.is_valid_reason(inside)})")
+            notes.change(f"{path}[{i}]", f"untangled the outline ({shapely.is_valid_reason(inside)})")
             inside = shapely.make_valid(inside, method="structure", keep_collapsed=False)
         areas.append(inside)
     outer = areas[0]
     for i, hole in enumerate(areas[1:], start=1):
         if not shapely.relate_pattern(outer, hole, _INTERIORS_MEET):
-            notes.mended(f"{path}[{i}]", "", "dropped a hole that lies outside of its polygon, or in another hole")
+            notes.change(f"{path}[{i}]", "dropped a hole that lies outside of its polygon, or in another hole")
         elif not shapely.covers(outer, hole):
-            notes.mended(f"{path}[{i}]", "", "kept of the hole what lies inside of its polygon and of no other hole")
+            notes.change(f"{path}[{i}]", "kept of the hole what lies inside of its polygon and of no other hole")
         outer = shapely.difference(outer, hole)
     return outer
 
@@ -172,11 +174,7 @@ def cut_at_antimeridian(part: Sequence[Ring]) -> Geometry:
     if not part[0].pole:
         pieces.append(_moved(shapely.intersection(polygon, _moved(_WORLD, 360.0)), -360.0))
     polygons = [p for piece in pieces for p in getattr(piece, "geoms", [piece]) if p.geom_type == "Polygon"]
-    # Both sides of the cut must name the same latitudes, or they could not be joined again.
-    return shapely.transform(
-        shapely.MultiPolygon([p for p in polygons if not p.is_empty]),
-        lambda c: np.where((np.abs(c[:, :1]) == 180) & [False, True], np.round(c, 12), c),
-    )
+    return shapely.MultiPolygon([p for p in polygons if not p.is_empty])
 
 
 def rings_of(geometry: Geometry) -> list[tuple[Ring, ...]]:
@@ -249,7 +247,8 @@ def _plane(ring: Ring) -> Geometry:
     line = _turns(ring)
     edge = 90.0 if ring.pole == "north" else -90.0
     strip = shapely.Polygon([*line, (line[-1][0], edge), (line[0][0], edge)])
-    return shapely.intersection(strip, _STRIP)
+    # Where the ring itself runs along the pole, the strip has no width.
+    return shapely.intersection(shapely.make_valid(strip, method="structure", keep_collapsed=False), _STRIP)
 
 
 def _with_copies(parts: Sequence[Sequence[Ring]]) -> list[Geometry]:

@@ -33,8 +33,11 @@ create function geofence_difference(o jsonb, n jsonb, out before jsonb, out afte
 $$;
 
 -- Who edits is said in geo.actor, when in geo.edited_at (Unix s), and `on` in geo.importing marks an import.
+-- The plan of the join is kept from the first edit of a session, mostly one row by one; 500 by 500 in a nested loop would
+-- take longer than all the rest of an import.
 create function write_geofence_history() returns trigger
     language plpgsql
+    set enable_nestloop = off
     as $$
 declare
     by_whom text := coalesce(nullif(current_setting('geo.actor', true), ''), 'database');

@@ -4,7 +4,9 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,10 +142,53 @@ def test_belts_and_annuli_drawn_on_a_flat_map() -> None:
     assert land.contains(-75, 180)
     assert land.contains(-79, -180)
     assert land.contains(-77, 0)
+    # A belt with a wedge up to the pole, which it touches without going round it.
+    wedge = parse_geometry(
+        polygon([[-180, 60], [180, 60], [180, 70], [90, 70], [90, 90], [0, 90], [0, 70], [-180, 70], [-180, 60]])
+    )
+    assert isinstance(wedge, Area), wedge
+    assert wedge.contains(80, 45)
+    assert not wedge.contains(80, -45)
+    assert wedge.contains(90, 0)
+    assert wedge.contains(65, 180)
+    assert not wedge.contains(75, -180)
+    # From one side of the map to the other, but at different latitudes: nothing to sew, and no ring round the globe.
+    hole = [[-10, 11], [10, 11], [10, 19], [-10, 19], [-10, 11]]
+    slope = parse_geometry(polygon([[-180, 0], [-60, 0], [180, 20], [180, 30], [60, 30], [-180, 10], [-180, 0]], hole))
+    assert isinstance(slope, Area), slope
+    assert [ring.pole for ring in slope.rings()] == [None, None]
+    assert slope.area_m2 > 1e13
+    for lat in (5, 25):
+        assert slope.contains(lat, 180)
+        assert slope.contains(lat, -180)
+    assert slope.contains(12, 20)
+    assert not slope.contains(15, 0)
+    assert not slope.contains(15, 180)
     halves = [[[lng, 70], [lng + 180, 70], [lng + 180, 90], [lng, 90], [lng, 70]] for lng in (-180, 0)]
     cap = parse_geometry(multi([halves[0]], [halves[1]]))
     assert isinstance(cap, Area), cap
     assert cap.signed_distance_m(90, 0) == pytest.approx(2_232_000, rel=1e-2)
+
+
+@examples(60)
+@given(st.lists(st.booleans(), min_size=48, max_size=48), st.integers(0, 2**32 - 1))
+def test_maps_of_the_whole_globe_mean_what_they_show(filled: list[bool], seed: int) -> None:
+    """Polygons made of 45° x 30° boxes, which touch the sides of the map, the poles and themselves in all ways."""
+    corners = [(-180 + 45 * (i % 8), -90 + 30 * (i // 8)) for i in range(48)]
+    tiles = [shapely.box(lng, lat, lng + 45, lat + 30) for lng, lat in corners]
+    drawn = shapely.unary_union([tile for tile, take in zip(tiles, filled, strict=True) if take])
+    if drawn.is_empty or all(filled):
+        return
+    rng = np.random.default_rng(seed)
+    lngs, lats = rng.uniform(-180, 180, 100), rng.uniform(-90, 90, 100)
+    for part in getattr(drawn, "geoms", [drawn]):
+        shape = parse_geometry(json.loads(shapely.to_geojson(part)))
+        assert isinstance(shape, Area), shape
+        clear = shapely.distance(shapely.boundary(part), shapely.points(lngs, lats)) > 1e-6
+        assert (shape.contains_many(lats, lngs) == shapely.contains_xy(part, lngs, lats))[clear].all()
+        again = parse_geometry(to_geojson(shape)[0])
+        assert isinstance(again, Area), again
+        assert again.area_m2 == pytest.approx(shape.area_m2, rel=1e-9)
 
 
 @examples(150)

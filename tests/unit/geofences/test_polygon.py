@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 from geographiclib.geodesic import Geodesic
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from geo_service.geofences.geometry import Area
@@ -128,7 +128,9 @@ def test_bounding_circles_hold_all_corners(shape: Area) -> None:
 @examples(100)
 @given(stars(largest=4))
 def test_square_metres_are_those_of_the_geodesic_polygon(shape: Area) -> None:
-    """Within 10 km the difference between a geodesic and a straight line in lng/lat does not count."""
+    """Within 10 km the difference between a geodesic and a straight line in lng/lat does not count, but for the polar
+    regions, where meridians run together."""
+    assume(max(abs(shape.bounds[0]), abs(shape.bounds[2])) < 80)
     total_m2 = 0.0
     for part in shape.parts:
         for i, ring in enumerate(part):
