@@ -290,5 +290,5 @@ async def _retried(attempt: Callable[[], Awaitable[Result]], attempts: int) -> R
         except TransientConflict:
             RETRIES.inc()
             # Both sides of a conflict come back; chance keeps them from meeting again.
-            await asyncio.sleep(random.uniform(0.001, 0.005) * 2**number)  # noqa: S311  not a secret
+            await asyncio.sleep(random.uniform(0.001, 0.005) * min(2**number, 64))  # noqa: S311  not a secret
     return await attempt()

@@ -181,7 +181,7 @@ class _Fences:
 
     async def _row(self, call: Call[Any, Any]) -> Row:
         async with self._database.tenant(call.principal.tenant_id, readonly=True) as conn:
-            return await _own_row(conn, call)
+            return _own_row(await conn.fetchrow(_SQL.get_geofence, call.path["geofence_id"]), call)
 
     async def put(self, call: Call[None, PutQuery]) -> Answer:
         geofence_id = call.path["geofence_id"]
@@ -197,15 +197,10 @@ class _Fences:
         patch = _PATCH_VALIDATOR.from_json(await call.read())
 
         async def write(conn: Connection) -> _Written:
-            row = await _own_row(conn, call)
-            etag = version_of(row).etag
-            check_preconditions(call.headers, etag)
+            row = _own_row(await conn.fetchrow(_SQL.lock_geofence, geofence_id), call)
             merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
             read = read_feature(merged, geofence_id=geofence_id, repair=call.query.repair)
-            written = await self._write(conn, call, read)
-            if written.before is None or written.before.etag != etag:
-                raise TransientConflict("somebody else has changed the geofence meanwhile")
-            return written
+            return await self._write(conn, call, read)
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 
@@ -253,11 +248,9 @@ class _Written(msgspec.Struct, frozen=True):
     fence: CheckedFence
 
 
-async def _own_row(conn: Connection, call: Call[Any, Any]) -> Row:
-    geofence_id = call.path["geofence_id"]
-    row: Row | None = await conn.fetchrow(_SQL.get_geofence, geofence_id)
+def _own_row(row: Row | None, call: Call[Any, Any]) -> Row:
     if row is None or not call.principal.may_use_store(row["store_id"]):
-        raise _no_geofence(geofence_id)
+        raise _no_geofence(call.path["geofence_id"])
     return row
 
 

@@ -49,6 +49,10 @@ returning geofence_id, version, updated_at;
 -- $1 geofence_id.
 select * from geofences where geofence_id = $1;
 
+-- name: lock_geofence
+-- The geofence, and nobody else writes it until the end of the transaction. $1 geofence_id.
+select * from geofences where geofence_id = $1 for update;
+
 -- name: delete_geofence
 -- $1 geofence_id.
 delete from geofences where geofence_id = $1;

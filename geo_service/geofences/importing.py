@@ -186,7 +186,8 @@ class _Import:
             self._batch, self._ids, self._bytes = [], set(), 0
 
     async def _store(self, batch: Sequence[tuple[int, Read]]) -> None:
-        written = await self._database.run(self._tenant_id, lambda conn: self._write(conn, batch))
+        # Imports of the same geofences meet in every batch, and nobody waits for their answer within a second.
+        written = await self._database.run(self._tenant_id, lambda conn: self._write(conn, batch), attempts=15)
         self._created += len(written.created)
         self._updated += len(written.updated)
         self._unchanged += written.unchanged
