@@ -103,7 +103,7 @@ def made_once(quick_folder: Path) -> Path:
 @pytest.fixture
 def folder(quick_folder: Path) -> Iterator[Path]:
     """A folder for this test; not `tmp_path`, because clusters are large."""
-    with tempfile.TemporaryDirectory(dir=quick_folder) as name:
+    with tempfile.TemporaryDirectory(dir=quick_folder, ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
