@@ -3,12 +3,13 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench lock
+.PHONY: help install demo test nightly check format bench lock
 
 help:
 	@echo "make install  build .venv with geo-service in it"
 	@echo "make demo     the main job, with nothing to set up"
 	@echo "make test     check, then all the tests"
+	@echo "make nightly  a million random cases against the geometry (an hour and a half of processor time)"
 	@echo "make check    format, lint, types"
 	@echo "make bench    the benchmarks"
 	@echo "make lock     choose the dependency versions anew"
@@ -37,6 +38,9 @@ format: install
 
 test: check
 	PYTHONHASHSEED=0 $(BIN)/pytest -n auto --dist loadfile
+
+nightly: install
+	GEO_TEST_PROFILE=nightly $(BIN)/pytest -n auto --timeout 0 tests/unit/geofences
 
 bench: install
 	$(BIN)/geo-service bench

@@ -35,8 +35,9 @@ def check_ring(ring: Ring, path: str, notes: Notes) -> bool:
     """Whether the ring is simple and has an area; otherwise the problem is noted, with the place of the crossing."""
     line = shapely.LineString(_turns(ring) if ring.pole else _corners(ring))
     simple = bool(line.is_simple)
-    # The two halves of a figure of eight may take each other's area off.
-    if ring_area_m2(*ring) < MIN_AREA_M2 and (simple or ring.pole or _flat(ring)):
+    # What is cut off at the antimeridian may be small. The two halves of a figure of eight take each other's area off.
+    least_m2 = _SLIVER_M2 if -180 in ring.lngs or 180 in ring.lngs else MIN_AREA_M2
+    if ring_area_m2(*ring) < least_m2 and (simple or ring.pole or _flat(ring)):
         notes.problem(path, "has no area: its corners lie on one line or at one place; send a ring round an area")
         return False
     if simple:
@@ -74,6 +75,9 @@ def check_part(rings: Sequence[Ring], path: str, notes: Notes) -> bool:
     for k, j in _pairs([hole for _, hole in holes], _INTERIORS_MEET):
         good = False
         notes.problem(f"{path}[{holes[j][0]}]", f"this hole overlaps hole {holes[k][0]}; send one hole round both")
+    if good and ring_area_m2(*rings[0]) - sum(ring_area_m2(*ring) for ring in rings[1:]) < _SLIVER_M2:
+        good = False
+        notes.problem(path, "has no area left beside its holes; send smaller holes")
     if good and not any(ring.pole for ring in rings):
         polygon = planar([tuple(rings)])
         if not shapely.is_valid(polygon):
@@ -288,6 +292,7 @@ def _crossing(line: Geometry) -> tuple[int, int, tuple[float, float]]:
         neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1 and corners[0] == corners[-1])
         if neighbours and meeting.geom_type == "Point":
             continue
-        x, y = meeting.coords[0]
+        # Two edges may meet within rounding only.
+        x, y = corners[j] if meeting.is_empty else meeting.coords[0]
         return i, j, (x, y)
-    raise AssertionError("a line that is not simple has no crossing")
+    return 0, len(edges) - 1, corners[0]

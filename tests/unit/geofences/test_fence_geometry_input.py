@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geo_service.geofences.feature import Problem, Repaired, parse_geometry, repair_geometry, stored_shape, to_geojson
@@ -191,6 +191,15 @@ def test_maps_of_the_whole_globe_mean_what_they_show(filled: list[bool], seed: i
         assert again.area_m2 == pytest.approx(shape.area_m2, rel=1e-9)
 
 
+def test_a_crumb_beyond_the_antimeridian_comes_in_again() -> None:
+    shape = area([[[(179.9999, 0.0), (180.00000003, 0.0), (179.9999, 0.0001), (179.9999, 0.0)]]])
+    geometry, _ = to_geojson(shape)
+    assert geometry["type"] == "MultiPolygon"
+    again = parse_geometry(geometry)
+    assert isinstance(again, Area), again
+    assert again.area_m2 == pytest.approx(shape.area_m2)
+
+
 @examples(150)
 @given(shapes())
 def test_what_goes_out_comes_in_again_as_the_same(shape: Shape) -> None:
@@ -342,6 +351,8 @@ _RING = st.lists(st.lists(_COORDINATE, min_size=2, max_size=2), max_size=8).map(
 
 @examples(500)
 @given(st.sampled_from(["Point", "Polygon", "MultiPolygon"]), st.one_of(_JSON, st.lists(_RING, max_size=3)), _JSON)
+@example("Polygon", [[[1.0, 0.0], [181.0, 0.0], [0.0, 0.0], [359.99999999999994, 0.0], [1.0, 0.0]]], None)
+@example("Polygon", [[[181.0, 0.0], [1.0, 0.0], [0.0, 0.0], [181.0, 0.0]]] * 2, None)
 def test_garbage_is_an_answer_not_an_exception(kind: str, coordinates: Any, radius_m: object) -> None:
     for nested in (coordinates, [coordinates], [[coordinates]]):
         geometry = {"type": kind, "coordinates": nested}
