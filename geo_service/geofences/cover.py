@@ -100,7 +100,8 @@ def cells_near(lat: float, lng: float, radius_m: float, resolution: int) -> list
 
 def ancestor_bits(resolution: int) -> tuple[int, int]:
     """(clear, fill): `cell & clear | fill` is `h3.cell_to_parent(cell, resolution)`, seven times as fast."""
-    return ~((0xF << 52) | _UNUSED_DIGITS[resolution]), resolution << 52 | _UNUSED_DIGITS[resolution]
+    fine = (0xF << 52) | _UNUSED_DIGITS[resolution]
+    return (1 << 64) - 1 - fine, resolution << 52 | _UNUSED_DIGITS[resolution]
 
 
 def _one_by_one(shape: Shape, radius_m: float, cells: Sequence[int]) -> tuple[list[int], list[int]]:

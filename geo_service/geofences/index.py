@@ -7,12 +7,11 @@ in one event loop a reader never sees half an update.
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import repeat
 from math import hypot, tan
 
 import h3.api.basic_int as h3
 import numpy as np
-import numpy.typing as npt
 
 from geo_service.geofences.cover import FINE, RESOLUTIONS, Cover, ancestor_bits, cells_near, cover
 from geo_service.geofences.geodesy import (
@@ -25,12 +24,12 @@ from geo_service.geofences.geodesy import (
 )
 from geo_service.geofences.geometry import Circle, Shape
 from geo_service.geofences.polygon import Bools
-from geo_service.geofences.table import CellTable
+from geo_service.geofences.table import Cells, CellTable, Integers
 
 # `near` looks at every cell within reach: beyond this it would be slow.
 MAX_NEAR_M = 10_000.0
 # From this many points on, arrays beat a loop.
-_MANY = 50
+_MANY = 200
 # From this many points on, asking one shape for all of them at once beats asking for each.
 _MANY_PER_SHAPE = 16
 # Per geofence: its centre (lat, lng); what turns degrees from there into shares of its outer radius, northward and
@@ -162,15 +161,12 @@ class GeofenceIndex:
             raise ValueError(f"{len(lats)} latitudes and {len(lngs)} longitudes; give one of each per point")
         if len(lats) < _MANY:
             return [self.containing(lat, lng) for lat, lng in zip(lats, lngs, strict=True)]
-        at = self._at
-        postings = [at(_latlng_to_cell(lat, lng, FINE)) for lat, lng in zip(lats, lngs, strict=True)]
-        counts = np.fromiter(map(len, postings), np.int64, len(postings))
-        flat = np.fromiter(chain.from_iterable(postings), np.int64, int(counts.sum()))
-        points = np.repeat(np.arange(len(postings)), counts)
+        cells = np.fromiter(map(_latlng_to_cell, lats, lngs, repeat(FINE)), np.uint64, len(lats))
+        points, flat = self._at_many(cells)
         handles = flat >> 1
         inside = (flat & 1).astype(np.bool_)
         self._test(handles, np.asarray(lats)[points], np.asarray(lngs)[points], inside)
-        found: list[list[str]] = [[] for _ in postings]
+        found: list[list[str]] = [[] for _ in range(len(lats))]
         for point, handle in zip(points[inside].tolist(), handles[inside].tolist(), strict=True):
             found[point].append(self._ids[handle])
         for several in found:
@@ -212,6 +208,16 @@ class GeofenceIndex:
                 postings = (*postings, *above)
         return postings
 
+    def _at_many(self, cells: Cells) -> tuple[Integers, Integers]:
+        """`_at` for many cells: pairs of the place of a cell in the array and a posting, in no order."""
+        places = np.arange(len(cells))
+        above = [cells & np.uint64(clear) | np.uint64(fill) for clear, fill in self._coarse]
+        found = [self._table.get_many(level) for level in (cells, *above)]
+        return (
+            np.concatenate([np.repeat(places, counts) for counts, _ in found]),
+            np.concatenate([postings for _, postings in found]),
+        )
+
     def _beyond(self, handle: int, lat: float, lng: float, within_m: float) -> bool:
         """Whether a geofence is surely farther away than that, at a glance."""
         centre_lat, centre_lng, up, across, _ = self._discs[handle * _COLUMNS : (handle + 1) * _COLUMNS]
@@ -224,7 +230,7 @@ class GeofenceIndex:
         assert shape is not None  # the table names living handles only
         return shape
 
-    def _test(self, handles: npt.NDArray[np.int64], lats: Floats, lngs: Floats, inside: Bools) -> None:
+    def _test(self, handles: Integers, lats: Floats, lngs: Floats, inside: Bools) -> None:
         """Sets `inside` where the point of that place in the arrays is in the geofence of that place."""
         if len(handles) == 0:
             return

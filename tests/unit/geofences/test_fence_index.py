@@ -67,7 +67,7 @@ def test_lookups_equal_asking_every_shape(crowd: tuple[dict[str, Shape], tuple[f
     expected = _containing(fences, lat, lng)
     assert index.containing(lat, lng) == expected
     assert set(expected) <= set(index.candidates(lat, lng)) <= set(fences)
-    assert index.containing_many([lat] * 60, [lng] * 60) == [expected] * 60
+    assert index.containing_many([lat] * 250, [lng] * 250) == [expected] * 250
     _check_near(fences, index, lat, lng, within_m)
 
 
@@ -115,8 +115,8 @@ def test_batches_equal_single_lookups(seed: int, lat: float, lng: float) -> None
     ]
     lats, lngs = [lat for lat, _ in points], [lng for _, lng in points]
     expected = [_containing(fences, *point) for point in points]
-    assert index.containing_many(lats, lngs) == expected
-    assert index.containing_many(np.array(lats), np.array(lngs)) == expected
+    assert index.containing_many(lats * 3, lngs * 3) == expected * 3
+    assert index.containing_many(np.array(lats * 3), np.array(lngs * 3)) == expected * 3
     assert index.containing_many(lats[:10], lngs[:10]) == expected[:10]
     assert [index.containing(*point) for point in points] == expected
     for point in points[:10]:
@@ -152,7 +152,7 @@ def test_both_sides_of_the_antimeridian_see_a_fence() -> None:
         index = _index_of({"square": area([[square]])})
         for lng in (180.0, -180.0):
             assert index.containing(0.005, lng) == ["square"]
-            assert index.containing_many([0.005] * 60, [lng] * 60) == [["square"]] * 60
+            assert index.containing_many([0.005] * 250, [lng] * 250) == [["square"]] * 250
 
 
 def test_nobody_is_there() -> None:
@@ -160,7 +160,7 @@ def test_nobody_is_there() -> None:
     assert index.containing(52, 13) == []
     assert index.candidates(52, 13) == []
     assert index.near(52, 13, 2_000) == []
-    assert index.containing_many([52.0] * 99, [13.0] * 99) == [[]] * 99
+    assert index.containing_many([52.0] * 250, [13.0] * 250) == [[]] * 250
     assert index.containing_many([], []) == []
     assert not index.remove("nobody")
     assert "nobody" not in index
