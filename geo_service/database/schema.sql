@@ -229,6 +229,15 @@ begin
     select g.choice_id, coalesce(g.refusal, 'sent') from guarded g;
 end $function$
 ;
+CREATE OR REPLACE FUNCTION public.forget_packed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    new.packed := null;
+    return new;
+end $function$
+;
 CREATE OR REPLACE FUNCTION public.geo_tenant()
  RETURNS uuid
  LANGUAGE sql
@@ -251,6 +260,9 @@ CREATE OR REPLACE FUNCTION public.log_changes()
  LANGUAGE plpgsql
 AS $function$
 begin
+    if current_setting('geo.derived', true) = 'on' then
+        return null;
+    end if;
     execute format(
         'insert into changes (tenant_id, kind, id) select distinct tenant_id, %L, %I::text from changed',
         tg_argv[0], tg_argv[1]);
@@ -520,6 +532,7 @@ create table geofences (
     max_lng double precision not null,
     version bigint default 1 not null,
     updated_at timestamp with time zone not null,
+    packed bytea,
     constraint geofences_dwell_s_check CHECK ((dwell_s > 0)),
     constraint geofences_pkey PRIMARY KEY (tenant_id, geofence_id),
     constraint geofences_radius_m_check CHECK ((radius_m > (0)::double precision))
@@ -742,6 +755,7 @@ CREATE TRIGGER devices_updated AFTER UPDATE ON public.devices REFERENCING NEW TA
 CREATE TRIGGER geofences_created_history AFTER INSERT ON public.geofences REFERENCING NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION write_geofence_history();
 CREATE TRIGGER geofences_deleted AFTER DELETE ON public.geofences REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
 CREATE TRIGGER geofences_deleted_history AFTER DELETE ON public.geofences REFERENCING OLD TABLE AS before_rows FOR EACH STATEMENT EXECUTE FUNCTION write_geofence_history();
+CREATE TRIGGER geofences_forget_packed BEFORE UPDATE ON public.geofences FOR EACH ROW WHEN (((NOT (new.packed IS DISTINCT FROM old.packed)) AND ((new.geometry IS DISTINCT FROM old.geometry) OR (new.radius_m IS DISTINCT FROM old.radius_m)))) EXECUTE FUNCTION forget_packed();
 CREATE TRIGGER geofences_inserted AFTER INSERT ON public.geofences REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
 CREATE TRIGGER geofences_updated AFTER UPDATE ON public.geofences REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_changes('geofence', 'geofence_id');
 CREATE TRIGGER geofences_updated_history AFTER UPDATE ON public.geofences REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION write_geofence_history();

@@ -11,10 +11,10 @@ way the edges of cells bulge on a map.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import dist
 
 import h3.api.basic_int as h3
+import msgspec
 import numpy as np
 
 from geo_service.geofences.geodesy import Floats, ecef, ecef_many, shortest_chord_m
@@ -60,8 +60,7 @@ _EDGE_M = [h3.average_hexagon_edge_length(resolution, unit="m") for resolution i
 _UNUSED_DIGITS = [(1 << (3 * (15 - resolution))) - 1 for resolution in range(16)]
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
+class Cover(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The cells of a geofence. `partial` cells need the exact test, `full` cells do not. A cell carries its own
     resolution (`h3.get_resolution`); one cover may mix resolutions."""
 

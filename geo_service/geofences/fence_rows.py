@@ -9,6 +9,7 @@ import msgspec
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence
+from geo_service.geofences.packed import indexed, pack
 from geo_service.geofences.placement import FenceRules, placement_problems
 from geo_service.web.preconditions import etag_of
 from geo_service.web.wire import FieldProblem, LatLng
@@ -112,4 +113,5 @@ def _row(fence: CheckedFence) -> dict[str, Any]:
         "max_lat": bounds.north,
         "min_lng": bounds.west,
         "max_lng": bounds.east,
+        "packed": "\\x" + pack(indexed(fence.shape)).hex(),
     }

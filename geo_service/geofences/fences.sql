@@ -22,21 +22,21 @@ select set_config('geo.actor', $1, true), set_config('geo.edited_at', $2::double
 -- $1 geofences (jsonb), $2 geofence_ids that this transaction has locked, $3 now (Unix s).
 insert into geofences (
     tenant_id, geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata,
-    centre_lat, centre_lng, min_lat, max_lat, min_lng, max_lng, updated_at)
+    centre_lat, centre_lng, min_lat, max_lat, min_lng, max_lng, packed, updated_at)
 select geo_tenant(), s.geofence_id, s.store_id, s.name, s.geometry, s.radius_m, s.dwell_s, s.active, s.schedule, s.tags,
        s.metadata, s.centre_lat, s.centre_lng, s.min_lat, s.max_lat, s.min_lng, s.max_lng,
-       to_timestamp($3::double precision)
+       s.packed, to_timestamp($3::double precision)
   from jsonb_to_recordset($1) as s (
       geofence_id text, store_id text, name text, geometry jsonb, radius_m double precision, dwell_s integer,
       active boolean, schedule text, tags text[], metadata jsonb, centre_lat double precision,
       centre_lng double precision, min_lat double precision, max_lat double precision, min_lng double precision,
-      max_lng double precision)
+      max_lng double precision, packed bytea)
     on conflict (tenant_id, geofence_id) do update
    set store_id = excluded.store_id, name = excluded.name, geometry = excluded.geometry, radius_m = excluded.radius_m,
        dwell_s = excluded.dwell_s, active = excluded.active, schedule = excluded.schedule, tags = excluded.tags,
        metadata = excluded.metadata, centre_lat = excluded.centre_lat, centre_lng = excluded.centre_lng,
        min_lat = excluded.min_lat, max_lat = excluded.max_lat, min_lng = excluded.min_lng, max_lng = excluded.max_lng,
-       version = geofences.version + 1, updated_at = excluded.updated_at
+       packed = excluded.packed, version = geofences.version + 1, updated_at = excluded.updated_at
  where geofences.geofence_id = any ($2::text[])
    and (geofences.store_id, geofences.name, geofences.geometry, geofences.radius_m, geofences.dwell_s, geofences.active,
         geofences.schedule, geofences.tags, geofences.metadata)
@@ -47,11 +47,13 @@ returning geofence_id, version, updated_at;
 
 -- name: get_geofence
 -- $1 geofence_id.
-select * from geofences where geofence_id = $1;
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
+  from geofences where geofence_id = $1;
 
 -- name: lock_geofence
 -- The geofence, and nobody else writes it until the end of the transaction. $1 geofence_id.
-select * from geofences where geofence_id = $1 for update;
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
+  from geofences where geofence_id = $1 for update;
 
 -- name: delete_geofence
 -- $1 geofence_id.
@@ -76,7 +78,8 @@ set local plan_cache_mode = force_custom_plan;
 -- The geofences after $1 by id; null switches a filter off: $2 store_id, $3 one of these stores, $4 active,
 -- $5..$8 west, south, east, north of a box that the geofence's own box must meet (west > east: over the antimeridian).
 -- At most $9.
-select * from geofences
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
+  from geofences
  where geofence_id > $1
    and ($2::text is null or store_id = $2)
    and ($3::text[] is null or store_id = any ($3))
@@ -95,7 +98,8 @@ select * from geofences
 -- The geofences which may lie within $3 metres of ($1 lat, $2 lng): those whose box is not surely farther away, by
 -- at_least_m, a lower bound of the distance. A degree of latitude has at least 110,574 m (WGS 84); 110,000 leaves room
 -- for taking the earth as a sphere. Filters as in list_geofences: $4 store_id, $5 stores, $6 active, $7..$10 box.
-select g.*, apart.at_least_m
+select g.geofence_id, g.store_id, g.name, g.geometry, g.radius_m, g.dwell_s, g.active, g.schedule, g.tags, g.metadata,
+       g.version, g.updated_at, apart.at_least_m
   from geofences g
  cross join lateral (
      select greatest(g.min_lat - $1::double precision, $1 - g.max_lat, 0) as north_deg,
@@ -132,7 +136,8 @@ select g.*, apart.at_least_m
 
 -- name: export_geofences
 -- The geofences after $1 by id, of the stores $2 when that is not null, at most $3.
-select * from geofences
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
+  from geofences
  where geofence_id > $1 and ($2::text[] is null or store_id = any ($2))
  order by geofence_id
  limit $3;
@@ -143,9 +148,24 @@ select count(*) from geofences;
 
 -- name: all_active_geofences
 -- Every active geofence of the tenant, for memory.
-select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags, schedule from geofences where active;
+select geofence_id, store_id, name, packed, dwell_s, tags, schedule from geofences where active;
 
 -- name: active_geofences_by_id
 -- Those of $1 that exist and are active.
-select geofence_id, store_id, name, geometry, radius_m, dwell_s, tags, schedule
+select geofence_id, store_id, name, packed, dwell_s, tags, schedule
   from geofences where active and geofence_id = any ($1::text[]);
+
+-- name: geometries_by_id
+-- The geometries of $1, for those which have nothing packed that can be read; row_state changes with every edit.
+select geofence_id, geometry, radius_m, xmin::text as row_state from geofences where geofence_id = any ($1::text[]);
+
+-- name: derive_only
+-- What this transaction writes follows from what everybody knows: nobody is told. Until its end.
+select set_config('geo.derived', 'on', true);
+
+-- name: keep_packed
+-- Keeps what was packed anew, unless the row was edited since: $1 geofence_ids, $2 packed, $3 row_state of each.
+update geofences g
+   set packed = s.packed
+  from unnest($1::text[], $2::bytea[], $3::text[]) as s (geofence_id, packed, row_state)
+ where g.geofence_id = s.geofence_id and g.xmin::text = s.row_state;

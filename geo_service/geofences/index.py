@@ -8,21 +8,19 @@ in one event loop a reader never sees half an update.
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from math import hypot, tan
+from math import hypot
 
 import h3.api.basic_int as h3
 import numpy as np
 
 from geo_service.geofences.cover import FINE, RESOLUTIONS, Cover, ancestor_bits, cells_near, cover
+from geo_service.geofences.footprint import Footprint, footprint
 from geo_service.geofences.geodesy import (
     MAX_METRES_PER_DEGREE,
-    MIN_CURVATURE_RADIUS_M,
     MIN_METRES_PER_DEGREE,
-    RADIANS,
     Floats,
-    LocalFrame,
 )
-from geo_service.geofences.geometry import Circle, Shape
+from geo_service.geofences.geometry import Area, Circle, Shape
 from geo_service.geofences.polygon import Bools
 from geo_service.geofences.table import Cells, CellTable, Integers
 
@@ -32,13 +30,11 @@ MAX_NEAR_M = 10_000.0
 _MANY = 200
 # From this many points on, asking one shape for all of them at once beats asking for each.
 _MANY_PER_SHAPE = 16
-# Per geofence: its centre (lat, lng); what turns degrees from there into shares of its outer radius, northward and
-# eastward; and the square of the share within which a point is surely inside.
+# Of each geofence its disc.
 _COLUMNS = 5
-# A disc which holds every point, and none surely: for shapes too large, too far north or too near the antimeridian.
-_ANYWHERE = (0.0, 0.0, 0.0, 0.0, -1.0)
-_PLANE_M = 50_000.0
-_PLANE_LAT = 70.0
+# The cells of a shape with more vertices, or of more cells, take long to find again.
+_FEW_VERTICES = 64
+_FEW_CELLS = 25
 
 _latlng_to_cell = h3.latlng_to_cell
 
@@ -55,6 +51,7 @@ class GeofenceIndex:
         self._shapes: list[Shape | None] = []
         self._discs = array("d")
         self._free: list[int] = []
+        self._covers: dict[int, Cover] = {}
         # How many geofences have cells of each resolution, and the bits to clear and set for those above `FINE`.
         self._fences_at = dict.fromkeys(RESOLUTIONS, 0)
         self._coarse: tuple[tuple[int, int], ...] = ()
@@ -76,10 +73,10 @@ class GeofenceIndex:
 
     # -- edits -----------------------------------------------------------------------------------------------------
 
-    def upsert(self, geofence_id: str, shape: Shape) -> None:
-        """Takes a geofence, new or edited."""
-        cells = cover(shape)
-        disc = _disc(shape)
+    def upsert(self, geofence_id: str, shape: Shape, known: Footprint | None = None) -> None:
+        """Takes a geofence, new or edited; `known` is the footprint of the shape, where it need not be made."""
+        known = known or footprint(shape)
+        cells, disc = known.cells, array("d", known.disc)
         self.remove(geofence_id)
         if self._free:
             handle = self._free.pop()
@@ -94,6 +91,10 @@ class GeofenceIndex:
         self._handles[geofence_id] = handle
         self._table.add(cells.partial, handle << 1)
         self._table.add(cells.full, handle << 1 | 1)
+        if len(cells.full) + len(cells.partial) > _FEW_CELLS or (
+            isinstance(shape, Area) and shape.vertices > _FEW_VERTICES
+        ):
+            self._covers[handle] = cells
         self._count(cells, 1)
 
     def remove(self, geofence_id: str) -> bool:
@@ -103,8 +104,8 @@ class GeofenceIndex:
             return False
         shape = self._shapes[handle]
         assert shape is not None
-        # Its cells are not kept: making them again takes a moment, keeping them takes memory for every geofence.
-        cells = cover(shape)
+        # Most are not kept: making them again takes a moment, keeping them takes memory for every geofence.
+        cells = self._covers.pop(handle, None) or cover(shape)
         self._table.remove(cells.partial, handle << 1)
         self._table.remove(cells.full, handle << 1 | 1)
         self._count(cells, -1)
@@ -254,19 +255,3 @@ def _depth_m(shape: Shape, lat: float, lng: float, within_m: float) -> float:
         return min(shape.signed_distance_m(lat, lng), within_m)
     distance_m = shape.boundary_within_m(lat, lng, within_m)
     return min(distance_m, within_m) if shape.contains(lat, lng) else -distance_m
-
-
-def _disc(shape: Shape) -> "array[float]":
-    """The columns of a shape. Degrees are taken for a plane with the scale of the centre, and the radii between which
-    the shape itself is asked give way by what that is wrong at most: for a circle a thin ring is left."""
-    lat, lng = shape.centre
-    outer_m = shape.bounding_radius_m
-    _, west, _, east = shape.bounds
-    if outer_m > _PLANE_M or abs(lat) > _PLANE_LAT or west > east or west == -180 or east == 180:
-        return array("d", _ANYWHERE)
-    frame = LocalFrame.at(lat, lng)
-    # The scale of longitudes changes by tan(lat) per radian of latitude, that of latitudes by less than a hundredth.
-    error = (abs(tan(lat * RADIANS)) + 0.1) * outer_m / MIN_CURVATURE_RADIUS_M + 1e-8
-    outer_m *= 1 + error
-    inner = max(0.0, shape.signed_distance_m(lat, lng)) * (1 - error) / outer_m
-    return array("d", (lat, lng, frame.north_0 / outer_m, frame.east_0 / outer_m, inner**2 or -1.0))

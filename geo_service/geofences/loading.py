@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
 from geo_service.geofences.feature import stored_shape
+from geo_service.geofences.footprint import Footprint
+from geo_service.geofences.packed import IndexedShape, indexed, is_older, pack, unpack
 from geo_service.geofences.registry import Fence
 from geo_service.geofences.stores import Store
 from geo_service.web.times import UtcTime
@@ -19,13 +21,26 @@ Applied: TypeAlias = Callable[[str, str, Sequence[str]], Awaitable[None]]
 """`await applied(tenant_id, kind, ids)` when rows were written: this process then knows them. Others hear of it
 through the change feed."""
 
+UnpackedFence: TypeAlias = tuple[str, IndexedShape, str]
+"""geofence_id, its shape, and the state of the row from which it was made."""
+
 _LOG = structlog.get_logger(__name__)
 _STORES = load_queries(__file__, "stores.sql")
 _FENCES = load_queries(__file__, "fences.sql")
 
 # Rows fetched at a time, and made into fences before the event loop may do something else.
 _FETCHED = 1000
-_IN_ONE_GO = 20
+_IN_ONE_GO = 100
+
+
+class LoadedFences(NamedTuple):
+    """Geofences with their footprints, and those which should be packed."""
+
+    fences: list[tuple[Fence, Footprint]]
+    unpacked: list[UnpackedFence]
+
+
+NO_FENCES = LoadedFences([], [])
 
 
 async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list[Store]:
@@ -37,20 +52,55 @@ async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list
     return [store_of(row) for row in rows]
 
 
-async def load_fences(conn: Connection, geofence_ids: Sequence[str] | None) -> list[Fence]:
+async def load_fences(conn: Connection, geofence_ids: Sequence[str] | None) -> LoadedFences:
     """The named geofences as far as they exist and are active; None: all. `conn` is in a transaction of the tenant."""
+    loaded = LoadedFences([], [])
     if geofence_ids is None:
-        rows = conn.cursor(_FENCES.all_active_geofences, prefetch=_FETCHED)
+        cursor = await conn.cursor(_FENCES.all_active_geofences)
     else:
-        rows = conn.cursor(_FENCES.active_geofences_by_id, geofence_ids, prefetch=_FETCHED)
-    fences = []
-    async for row in rows:
-        fence = fence_of(row)
-        if fence is not None:
-            fences.append(fence)
-        if len(fences) % _IN_ONE_GO == 0:
-            await asyncio.sleep(0)
-    return fences
+        cursor = await conn.cursor(_FENCES.active_geofences_by_id, geofence_ids)
+    while rows := await cursor.fetch(_FETCHED):
+        unreadable = []
+        for number, row in enumerate(rows, start=1):
+            known = unpack(row["packed"]) if row["packed"] else None
+            if known is None:
+                unreadable.append(row)
+            else:
+                loaded.fences.append(fence_of(row, known))
+            if number % _IN_ONE_GO == 0:
+                await asyncio.sleep(0)
+        if unreadable:
+            await _from_geometry(conn, unreadable, loaded)
+    return loaded
+
+
+async def _from_geometry(conn: Connection, rows: Sequence[Row], loaded: LoadedFences) -> None:
+    """Takes the geofences of which nothing is packed that can be read here."""
+    found = await conn.fetch(_FENCES.geometries_by_id, [row["geofence_id"] for row in rows])
+    geometries = {row["geofence_id"]: row for row in found}
+    for row in rows:
+        await asyncio.sleep(0)
+        geofence_id = row["geofence_id"]
+        # Deleted meanwhile.
+        if geofence_id not in geometries:
+            continue
+        try:
+            known = indexed(stored_shape(geometries[geofence_id]["geometry"], geometries[geofence_id]["radius_m"]))
+        except (ValueError, TypeError, LookupError) as failure:
+            # One row that was mended by hand must not keep the others out of memory.
+            _LOG.error("geofence_unreadable", geofence_id=geofence_id, error=type(failure).__name__)
+            continue
+        loaded.fences.append(fence_of(row, known))
+        if not row["packed"] or is_older(row["packed"]):
+            loaded.unpacked.append((geofence_id, known, geometries[geofence_id]["row_state"]))
+
+
+async def keep_packed(conn: Connection, unpacked: Sequence[UnpackedFence]) -> None:
+    """Packs geofences, so that the next start reads them at once. `conn` is in a transaction of the tenant."""
+    await conn.execute(_FENCES.derive_only)
+    ids = [geofence_id for geofence_id, _, _ in unpacked]
+    packed = [pack(known) for _, known, _ in unpacked]
+    await conn.execute(_FENCES.keep_packed, ids, packed, [row_state for _, _, row_state in unpacked])
 
 
 def store_of(row: Row) -> Store:
@@ -68,14 +118,16 @@ def store_of(row: Row) -> Store:
     )
 
 
-def fence_of(row: Row) -> Fence | None:
-    """A row of `geofences`. None, and a line in the log, when its geometry cannot be read: one row that was mended by
-    hand must not keep the others out of memory."""
-    try:
-        shape = stored_shape(row["geometry"], row["radius_m"])
-    except (ValueError, TypeError, LookupError) as failure:
-        _LOG.error("geofence_unreadable", geofence_id=row["geofence_id"], error=type(failure).__name__)
-        return None
-    return Fence(
-        row["geofence_id"], row["store_id"], row["name"], shape, row["dwell_s"], tuple(row["tags"]), row["schedule"]
+def fence_of(row: Row, known: IndexedShape) -> tuple[Fence, Footprint]:
+    """A row of `geofences` with its shape."""
+    fence = Fence(
+        row["geofence_id"],
+        row["store_id"],
+        row["name"],
+        known.shape,
+        row["dwell_s"],
+        tuple(row["tags"]),
+        row["schedule"],
+        area_m2=known.area_m2,
     )
+    return fence, known.footprint

@@ -2,6 +2,7 @@
 
 import math
 
+from geo_service.geofences.footprint import Footprint
 from geo_service.geofences.geometry import Shape
 from geo_service.geofences.index import GeofenceIndex
 from geo_service.geofences.schedule import Schedule
@@ -22,13 +23,15 @@ class Fence:
         dwell_s: int | None,
         tags: tuple[str, ...],
         schedule: str | None = None,
+        *,
+        area_m2: float | None = None,
     ) -> None:
         self.geofence_id = geofence_id
         self.store_id = store_id
         self.name = name
         self.shape = shape
         # The radius of the circle of the same area: how much room there is to be wrong in.
-        self.size_m = math.sqrt(shape.area_m2 / math.pi)
+        self.size_m = math.sqrt((shape.area_m2 if area_m2 is None else area_m2) / math.pi)
         self.dwell_s = dwell_s
         self.tags = tags
         # When it is active, in OpenStreetMap's opening_hours syntax; None: always.
@@ -51,11 +54,11 @@ class FenceRegistry:
     def remove_store(self, store_id: str) -> None:
         self.stores.pop(store_id, None)
 
-    def put_fence(self, fence: Fence) -> Fence | None:
-        """Take a new or edited geofence; answers the one it replaces."""
+    def put_fence(self, fence: Fence, known: Footprint | None = None) -> Fence | None:
+        """Take a new or edited geofence, with its footprint if that is known; answers the one it replaces."""
         replaced = self.fences.get(fence.geofence_id)
         if replaced is None or replaced.shape != fence.shape:
-            self.index.upsert(fence.geofence_id, fence.shape)
+            self.index.upsert(fence.geofence_id, fence.shape, known)
         self.fences[fence.geofence_id] = fence
         if fence.schedule is None:
             self.schedules.pop(fence.geofence_id, None)

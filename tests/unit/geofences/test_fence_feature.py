@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from geo_service.geofences.feature import parse_geometry, stored_shape, to_geojs
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature, stored_feature
 from geo_service.geofences.fence_rows import _row
 from geo_service.geofences.geometry import Shape
-from geo_service.geofences.loading import fence_of
 from geo_service.web.problems import Problem
 from geo_service.web.wire import to_json
 from tests.unit.geofences.fence_strategies import circles, examples, polar_caps, stars
@@ -60,21 +58,6 @@ def test_neighbours_that_share_an_edge_are_merged_when_stored_too() -> None:
     shape = stored_shape(geometry, None)
     assert shape == parse_geometry(geometry)
     assert shape.signed_distance_m(0.5, 180) > 50_000
-
-
-@pytest.mark.parametrize(
-    "geometry",
-    [
-        {"type": "Point", "coordinates": [1]},
-        {"type": "Point", "coordinates": [1, 2]},
-        {"type": "Polygon"},
-        {"type": "Polygon", "coordinates": [[["x", "y"]]]},
-        {},
-    ],
-)
-def test_a_row_that_cannot_be_read_is_left_out(geometry: dict[str, Any]) -> None:
-    row = {"geofence_id": "f", "store_id": "s", "name": "n", "geometry": geometry, "radius_m": None, "dwell_s": None}
-    assert fence_of({**row, "tags": []}) is None
 
 
 def read_or_400(sent: bytes, **options: Any) -> CheckedFence | RefusedFence | int:

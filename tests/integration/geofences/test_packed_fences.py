@@ -1,0 +1,148 @@
+"""What is packed beside a geometry follows it, whoever edits; and nobody is told of what only follows."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from geo_service.database.database import Connection, Database, open_connection
+from geo_service.geofences.geometry import Circle
+from geo_service.geofences.packed import FORMAT, indexed, pack, unpack
+from geo_service.live import LiveTenants
+from tests.integration.manager_rig import ManagerRig
+
+LAT, LNG = 48.13743, 11.57549
+
+
+@pytest.fixture
+async def by_hand(database_dsn: str, tenant_id: str) -> AsyncIterator[Connection]:
+    """Somebody at a prompt, as the owner of the database."""
+    connection = await open_connection(database_dsn, role=None)
+    await connection.execute("select set_config('geo.tenant', $1, false)", tenant_id)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def rig(database: Database, database_dsn: str, tenant_id: str) -> ManagerRig:
+    rig = ManagerRig(database, database_dsn, tenant_id)
+    await rig.put_store("s1")
+    await rig.put_fence("f1", "s1", radius_m=100)
+    return rig
+
+
+async def packed(by_hand: Connection, geofence_id: str = "f1") -> bytes | None:
+    found: bytes | None = await by_hand.fetchval("select packed from geofences where geofence_id = $1", geofence_id)
+    return found
+
+
+async def trail(by_hand: Connection) -> tuple[int, int, int]:
+    """How many lines the change log and the history have, and the version."""
+    row = await by_hand.fetchrow(
+        "select (select count(*) from changes), (select count(*) from geofence_history), version from geofences"
+    )
+    return tuple(row.values())
+
+
+async def started(rig: ManagerRig) -> LiveTenants:
+    """Another process that starts now."""
+    live = LiveTenants(rig.database, lambda _: None, lambda *_: None)
+    await live.load()
+    return live
+
+
+def shape_in(live: LiveTenants, rig: ManagerRig) -> Any:
+    return live.tenant(rig.tenant_id).registry.index.shape("f1")
+
+
+async def test_it_is_packed_when_it_is_written(rig: ManagerRig, by_hand: Connection) -> None:
+    assert await packed(by_hand) == pack(indexed(Circle(LAT, LNG, 100.0)))
+    await rig.put_fence("f1", "s1", radius_m=200)
+    assert await packed(by_hand) == pack(indexed(Circle(LAT, LNG, 200.0)))
+    assert (await rig.ask("PATCH", "/v1/geofences/f1", {"properties": {"radius_m": 150}})).status == 200
+    assert await packed(by_hand) == pack(indexed(Circle(LAT, LNG, 150.0)))
+    before = await packed(by_hand)
+    assert (await rig.ask("PATCH", "/v1/geofences/f1", {"properties": {"name": "Other"}})).status == 200
+    assert await packed(by_hand) == before
+
+
+async def test_a_start_reads_what_is_packed(rig: ManagerRig, by_hand: Connection) -> None:
+    elsewhere = indexed(Circle(40.0, 9.0, 70.0))
+    await by_hand.execute("update geofences set packed = $1", pack(elsewhere))
+    assert shape_in(await started(rig), rig) == elsewhere.shape
+
+
+async def test_an_edit_by_hand_forgets_it_and_a_start_packs_it_again(rig: ManagerRig, by_hand: Connection) -> None:
+    await by_hand.execute("update geofences set radius_m = 300")
+    assert await packed(by_hand) is None
+    before = await trail(by_hand)
+    assert shape_in(await started(rig), rig) == Circle(LAT, LNG, 300.0)
+    assert await packed(by_hand) == pack(indexed(Circle(LAT, LNG, 300.0)))
+    assert await trail(by_hand) == before
+    await by_hand.execute("update geofences set name = 'by hand'")
+    assert await packed(by_hand) is not None
+
+
+async def test_an_older_format_is_packed_again_and_a_newer_one_left(rig: ManagerRig, by_hand: Connection) -> None:
+    for step, kept in ((1, True), (-1, False)):
+        other = msgspec.msgpack.encode([FORMAT + step, "as another version packs"])
+        await by_hand.execute("update geofences set packed = $1", other)
+        assert shape_in(await started(rig), rig) == Circle(LAT, LNG, 100.0)
+        now = await packed(by_hand)
+        assert now is not None
+        assert (now == other) is kept
+        assert (unpack(now) is None) is kept
+
+
+async def test_what_was_edited_meanwhile_is_not_overwritten(
+    rig: ManagerRig, by_hand: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await by_hand.execute("update geofences set packed = null")
+    keep = LiveTenants._keep_packed
+
+    async def later(self: LiveTenants, *arguments: Any) -> None:
+        await by_hand.execute("update geofences set radius_m = 40")
+        await keep(self, *arguments)
+
+    monkeypatch.setattr(LiveTenants, "_keep_packed", later)
+    await started(rig)
+    assert await packed(by_hand) is None
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"type": "Point", "coordinates": [1]},
+        {"type": "Point", "coordinates": [1, 2]},
+        {"type": "Polygon"},
+        {"type": "Polygon", "coordinates": [[["x", "y"]]]},
+        {},
+    ],
+)
+async def test_a_row_that_cannot_be_read_keeps_no_other_out(
+    rig: ManagerRig, by_hand: Connection, geometry: dict[str, Any]
+) -> None:
+    await rig.put_fence("f0", "s1", radius_m=50)
+    await rig.put_fence("f2", "s1", radius_m=50)
+    document = msgspec.json.encode(geometry).decode()
+    await by_hand.execute(
+        "update geofences set geometry = $1::text::jsonb, radius_m = null where geofence_id = 'f1'", document
+    )
+    registry = (await started(rig)).tenant(rig.tenant_id).registry
+    assert sorted(registry.index) == ["f0", "f2"]
+
+
+async def test_thousands_come_at_once(rig: ManagerRig, by_hand: Connection) -> None:
+    """More than are fetched and packed in one go, half of them not packed."""
+    await by_hand.execute("alter table geofences disable trigger user")
+    await by_hand.execute(
+        """insert into geofences (tenant_id, geofence_id, store_id, name, geometry, radius_m, centre_lat, centre_lng,
+                                  min_lat, max_lat, min_lng, max_lng, packed, updated_at)
+           select tenant_id, 'n' || n, store_id, name, geometry, radius_m, centre_lat, centre_lng, min_lat, max_lat,
+                  min_lng, max_lng, case when n % 2 = 0 then packed end, updated_at
+             from geofences, generate_series(1, 2500) n"""
+    )
+    await by_hand.execute("alter table geofences enable trigger user")
+    assert len((await started(rig)).tenant(rig.tenant_id).registry.index) == 2_501
+    assert await by_hand.fetchval("select count(*) from geofences where packed is null") == 0
