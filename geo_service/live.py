@@ -13,7 +13,7 @@ from geo_service.database.database import Database
 from geo_service.database.errors import DatabaseError
 from geo_service.database.feed import Change
 from geo_service.geofences.footprint import Footprint
-from geo_service.geofences.loading import NO_FENCES, UnpackedFence, keep_packed, load_fences, load_stores
+from geo_service.geofences.loading import UnpackedFence, keep_packed, load_all_fences, load_fences, load_stores
 from geo_service.geofences.neighbourhood import Neighbourhoods
 from geo_service.geofences.registry import Fence, FenceRegistry
 from geo_service.geofences.stores import Store
@@ -133,10 +133,16 @@ class LiveTenants:
     ) -> None:
         """Read the named rows anew; None means all of them, [] none."""
         async with live.reloading:
-            async with self._database.tenant(tenant_id, readonly=True) as connection:
-                stores = await load_stores(connection, store_ids) if store_ids != [] else []
-                loaded = await load_fences(connection, geofence_ids) if geofence_ids != [] else NO_FENCES
-                campaigns = await load_campaigns(connection, campaign_ids) if campaign_ids != [] else []
+            stores, campaigns = list[Store](), list[tuple[str, Campaign]]()
+            if geofence_ids is None:
+                async with self._database.tenant(tenant_id, readonly=True) as connection:
+                    loaded = await load_all_fences(connection)
+            else:
+                loaded = await load_fences(self._database, tenant_id, geofence_ids)
+            if store_ids != [] or campaign_ids != []:
+                async with self._database.tenant(tenant_id, readonly=True) as connection:
+                    stores = await load_stores(connection, store_ids) if store_ids != [] else []
+                    campaigns = await load_campaigns(connection, campaign_ids) if campaign_ids != [] else []
             _take_stores(live, stores, store_ids)
             await _take_fences(live, loaded.fences, geofence_ids)
             _take_campaigns(live, campaigns, campaign_ids)

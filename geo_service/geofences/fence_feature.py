@@ -9,6 +9,7 @@ import msgspec
 from geo_service.context.opening_hours import opening_hours_problem
 from geo_service.geofences.feature import Change, Repaired, parse_geometry, repair_geometry, to_geojson
 from geo_service.geofences.geometry import Shape
+from geo_service.geofences.packed import IndexedShape, indexed
 from geo_service.geofences.stores import Tag
 from geo_service.web.problems import Problem
 from geo_service.web.validation import Validator, parse_json
@@ -102,8 +103,12 @@ class CheckedFence(msgspec.Struct, frozen=True):
 
     geofence_id: str
     feature: FenceFeature
-    shape: Shape
+    known: IndexedShape
     changes: list[Change]
+
+    @property
+    def shape(self) -> Shape:
+        return self.known.shape
 
     @property
     def store_id(self) -> str:
@@ -160,7 +165,7 @@ def read_feature(body: bytes, *, geofence_id: str | None = None, repair: bool = 
     known_id = geofence_id or _name(sent_id)
     if problems or feature is None or shape is None or known_id is None:
         return RefusedFence(problems, known_id, _name(sent.store_id))
-    return CheckedFence(known_id, _as_stored(known_id, feature, shape, changes), shape, changes)
+    return CheckedFence(known_id, _as_stored(known_id, feature, shape, changes), indexed(shape), changes)
 
 
 def stored_feature(row: Mapping[str, Any]) -> FenceFeature:

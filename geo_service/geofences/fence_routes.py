@@ -29,6 +29,7 @@ from geo_service.geofences.fence_rows import (
     delete_fence,
     lock_fences,
     lock_stores,
+    locked_fence,
     problems_of,
     version_of,
     write_fences,
@@ -188,7 +189,9 @@ class _Fences:
         read = read_feature(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
 
         async def write(conn: Connection) -> _Written:
-            return await self._write(conn, call, read)
+            stores = await lock_stores(conn, _store_ids(read))
+            before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
+            return await self._write(conn, call, read, stores, before)
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 
@@ -200,16 +203,21 @@ class _Fences:
             row = _own_row(await conn.fetchrow(_SQL.lock_geofence, geofence_id), call)
             merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
             read = read_feature(merged, geofence_id=geofence_id, repair=call.query.repair)
-            return await self._write(conn, call, read)
+            stores = await lock_stores(conn, _store_ids(read))
+            return await self._write(conn, call, read, stores, locked_fence(row))
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 
     async def _write(
-        self, conn: Connection, call: Call[None, PutQuery], read: CheckedFence | RefusedFence
+        self,
+        conn: Connection,
+        call: Call[None, PutQuery],
+        read: CheckedFence | RefusedFence,
+        stores: Mapping[str, LatLng],
+        before: LockedFence | None,
     ) -> "_Written":
+        """Writes what was read over `before`; both it and the stores are locked."""
         geofence_id, principal = call.path["geofence_id"], call.principal
-        stores = await lock_stores(conn, [read.store_id] if read.store_id is not None else [])
-        before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
         fence = _admit(geofence_id, read, principal, before, stores, self._rules)
         check_preconditions(call.headers, before.etag if before is not None else None)
         locked = [geofence_id] if before is not None else []
@@ -252,6 +260,10 @@ def _own_row(row: Row | None, call: Call[Any, Any]) -> Row:
     if row is None or not call.principal.may_use_store(row["store_id"]):
         raise _no_geofence(call.path["geofence_id"])
     return row
+
+
+def _store_ids(read: CheckedFence | RefusedFence) -> list[str]:
+    return [] if read.store_id is None else [read.store_id]
 
 
 def _admit(

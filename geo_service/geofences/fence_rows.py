@@ -9,7 +9,7 @@ import msgspec
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence
-from geo_service.geofences.packed import indexed, pack
+from geo_service.geofences.packed import pack
 from geo_service.geofences.placement import FenceRules, placement_problems
 from geo_service.web.preconditions import etag_of
 from geo_service.web.wire import FieldProblem, LatLng
@@ -67,7 +67,12 @@ def problems_of(
 async def lock_fences(conn: Connection, geofence_ids: Iterable[str]) -> dict[str, LockedFence]:
     """Those that exist, by id; nobody else writes them until the end of the transaction."""
     rows = await conn.fetch(_SQL.lock_geofences, sorted(set(geofence_ids)))
-    return {row["geofence_id"]: LockedFence(**row) for row in rows}
+    return {row["geofence_id"]: locked_fence(row) for row in rows}
+
+
+def locked_fence(row: Mapping[str, Any]) -> LockedFence:
+    """A row of `geofences` which this transaction has locked."""
+    return LockedFence(row["geofence_id"], row["version"], row["updated_at"], row["store_id"])
 
 
 async def write_fences(
@@ -78,15 +83,13 @@ async def write_fences(
     A geofence that is there without being in `locked` was created by somebody else meanwhile and is left alone."""
     ordered = sorted(fences, key=lambda fence: fence.geofence_id)
     sent = [_row(fence) for fence in ordered]
-    await conn.execute(_SQL.note_editor, editor.actor, now_s, editor.importing)
-    rows = await conn.fetch(_SQL.write_geofences, sent, list(locked), now_s)
+    rows = await conn.fetch(_SQL.write_geofences, sent, list(locked), now_s, editor.actor, editor.importing)
     return {row["geofence_id"]: FenceVersion(**row) for row in rows}
 
 
 async def delete_fence(conn: Connection, geofence_id: str, editor: Editor, now_s: float) -> None:
     """Deletes a geofence that the transaction has locked."""
-    await conn.execute(_SQL.note_editor, editor.actor, now_s, editor.importing)
-    await conn.execute(_SQL.delete_geofence, geofence_id)
+    await conn.execute(_SQL.delete_geofence, geofence_id, now_s, editor.actor, editor.importing)
 
 
 def version_of(row: Mapping[str, Any]) -> FenceVersion:
@@ -113,5 +116,5 @@ def _row(fence: CheckedFence) -> dict[str, Any]:
         "max_lat": bounds.north,
         "min_lng": bounds.west,
         "max_lng": bounds.east,
-        "packed": "\\x" + pack(indexed(fence.shape)).hex(),
+        "packed": "\\x" + pack(fence.known).hex(),
     }

@@ -10,23 +10,21 @@ select store_id, entrance_lat, entrance_lng
 select geofence_id, store_id, version, updated_at
   from geofences where geofence_id = any ($1::text[]) order by geofence_id for update;
 
--- name: note_editor
--- For the history that the next statements write (see the migration): $1 who, $2 when (Unix s), $3 whether it is an
--- import. Until the end of the transaction.
-select set_config('geo.actor', $1, true), set_config('geo.edited_at', $2::double precision::text, true),
-       set_config('geo.importing', case when $3::boolean then 'on' else '' end, true);
-
 -- name: write_geofences
 -- Creates or replaces geofences in one statement; answers those that were created or changed. One that is the same
 -- stays untouched, and so does one that is there without being in $2: it was created by somebody else meanwhile.
--- $1 geofences (jsonb), $2 geofence_ids that this transaction has locked, $3 now (Unix s).
+-- $1 geofences (jsonb), $2 geofence_ids that this transaction has locked, $3 now (Unix s), $4 who writes, $5 whether it
+-- is an import: for the history, which is written after the statement (see the migration).
+with editor as materialized (
+    select set_config('geo.actor', $4, true), set_config('geo.edited_at', $3::double precision::text, true),
+           set_config('geo.importing', case when $5::boolean then 'on' else '' end, true))
 insert into geofences (
     tenant_id, geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata,
     centre_lat, centre_lng, min_lat, max_lat, min_lng, max_lng, packed, updated_at)
 select geo_tenant(), s.geofence_id, s.store_id, s.name, s.geometry, s.radius_m, s.dwell_s, s.active, s.schedule, s.tags,
        s.metadata, s.centre_lat, s.centre_lng, s.min_lat, s.max_lat, s.min_lng, s.max_lng,
-       s.packed, to_timestamp($3::double precision)
-  from jsonb_to_recordset($1) as s (
+       s.packed, to_timestamp($3)
+  from editor, jsonb_to_recordset($1) as s (
       geofence_id text, store_id text, name text, geometry jsonb, radius_m double precision, dwell_s integer,
       active boolean, schedule text, tags text[], metadata jsonb, centre_lat double precision,
       centre_lng double precision, min_lat double precision, max_lat double precision, min_lng double precision,
@@ -56,8 +54,11 @@ select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedul
   from geofences where geofence_id = $1 for update;
 
 -- name: delete_geofence
--- $1 geofence_id.
-delete from geofences where geofence_id = $1;
+-- $1 geofence_id, $2 now (Unix s), $3 who deletes, $4 whether it is an import: for the history.
+with editor as materialized (
+    select set_config('geo.actor', $3, true), set_config('geo.edited_at', $2::double precision::text, true),
+           set_config('geo.importing', case when $4::boolean then 'on' else '' end, true))
+delete from geofences using editor where geofence_id = $1;
 
 -- name: geofence_history
 -- The edits of the geofence $1 before $2 (null: from the newest on), as far as it belonged to the stores $3 (null: to
@@ -151,9 +152,8 @@ select count(*) from geofences;
 select geofence_id, store_id, name, packed, dwell_s, tags, schedule from geofences where active;
 
 -- name: active_geofences_by_id
--- Those of $1 that exist and are active.
-select geofence_id, store_id, name, packed, dwell_s, tags, schedule
-  from geofences where active and geofence_id = any ($1::text[]);
+-- Those of the tenant $1 with the ids $2 that exist and are active (see the migration).
+select * from live_geofences($1, $2);
 
 -- name: geometries_by_id
 -- The geometries of $1, for those which have nothing packed that can be read; row_state changes with every edit.

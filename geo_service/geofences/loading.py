@@ -1,12 +1,13 @@
 """From the database into memory: a tenant's stores and active geofences, all of them or those that were edited."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 
-from geo_service.database.database import Connection
+from geo_service.database.database import Connection, Database
 from geo_service.database.queries import load_queries
 from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.footprint import Footprint
@@ -40,9 +41,6 @@ class LoadedFences(NamedTuple):
     unpacked: list[UnpackedFence]
 
 
-NO_FENCES = LoadedFences([], [])
-
-
 async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list[Store]:
     """The named stores as far as they exist; None: all. `conn` is in a transaction of the tenant."""
     if store_ids is None:
@@ -52,30 +50,43 @@ async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list
     return [store_of(row) for row in rows]
 
 
-async def load_fences(conn: Connection, geofence_ids: Sequence[str] | None) -> LoadedFences:
-    """The named geofences as far as they exist and are active; None: all. `conn` is in a transaction of the tenant."""
+async def load_all_fences(conn: Connection) -> LoadedFences:
+    """Every active geofence. `conn` is in a transaction of the tenant."""
     loaded = LoadedFences([], [])
-    if geofence_ids is None:
-        cursor = await conn.cursor(_FENCES.all_active_geofences)
-    else:
-        cursor = await conn.cursor(_FENCES.active_geofences_by_id, geofence_ids)
+    cursor = await conn.cursor(_FENCES.all_active_geofences)
     while rows := await cursor.fetch(_FETCHED):
-        unreadable = []
-        for number, row in enumerate(rows, start=1):
-            known = unpack(row["packed"]) if row["packed"] else None
-            if known is None:
-                unreadable.append(row)
-            else:
-                loaded.fences.append(fence_of(row, known))
-            if number % _IN_ONE_GO == 0:
-                await asyncio.sleep(0)
-        if unreadable:
+        if unreadable := await _take(rows, loaded):
             await _from_geometry(conn, unreadable, loaded)
     return loaded
 
 
+async def load_fences(database: Database, tenant_id: str, geofence_ids: Sequence[str]) -> LoadedFences:
+    """The named geofences as far as they exist and are active."""
+    loaded = LoadedFences([], [])
+    if geofence_ids:
+        rows = await database.call(_FENCES.active_geofences_by_id, uuid.UUID(tenant_id), geofence_ids)
+        if unreadable := await _take(rows, loaded):
+            async with database.tenant(tenant_id, readonly=True) as conn:
+                await _from_geometry(conn, unreadable, loaded)
+    return loaded
+
+
+async def _take(rows: Sequence[Row], loaded: LoadedFences) -> list[Row]:
+    """Takes what is packed; answers the rows of which nothing is packed that can be read here."""
+    unreadable = []
+    for number, row in enumerate(rows, start=1):
+        known = unpack(row["packed"]) if row["packed"] else None
+        if known is None:
+            unreadable.append(row)
+        else:
+            loaded.fences.append(fence_of(row, known))
+        if number % _IN_ONE_GO == 0:
+            await asyncio.sleep(0)
+    return unreadable
+
+
 async def _from_geometry(conn: Connection, rows: Sequence[Row], loaded: LoadedFences) -> None:
-    """Takes the geofences of which nothing is packed that can be read here."""
+    """Takes geofences from what their managers have sent."""
     found = await conn.fetch(_FENCES.geometries_by_id, [row["geofence_id"] for row in rows])
     geometries = {row["geofence_id"]: row for row in found}
     for row in rows:

@@ -35,3 +35,15 @@ begin
     perform pg_notify('geo_changes', '');
     return null;
 end $$;
+
+-- The active geofences among p_ids, for memory, in one round trip.
+create function live_geofences(p_tenant uuid, p_ids text[])
+    returns table (geofence_id text, store_id text, name text, packed bytea, dwell_s integer, tags text[], schedule text)
+    language plpgsql
+    as $$
+begin
+    perform set_config('geo.tenant', p_tenant::text, true);
+    return query
+        select g.geofence_id, g.store_id, g.name, g.packed, g.dwell_s, g.tags, g.schedule
+          from geofences g where g.active and g.geofence_id = any (p_ids);
+end $$;
