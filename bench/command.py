@@ -5,14 +5,19 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.locate import measure_locate
+from bench.live import EDITS_PER_S, PINGS_PER_S, LiveFigures, measure_live
+from bench.locate import FULL, QUICK, measure_locate, tell_on_stderr
+from bench.locate_tables import tables
 from bench.pings import BATCH, PingFigures, measure_pings
+from bench.plot import missing_library, write_plot
 
 PHONES = 1_000_000
+WIDTH = 112
 
 
 def _table(console: Console, title: str, columns: list[str], rows: list[list[str]]) -> None:
@@ -24,13 +29,19 @@ def _table(console: Console, title: str, columns: list[str], rows: list[list[str
     console.print(table)
 
 
-def bench_locate(console: Console, *, quick: bool) -> None:
-    """Single, batched and nearby lookups, beside one bare H3 call."""
-    rows = [
-        [f"{row.fences:,}", row.what, f"{row.value:,.2f} {row.unit}", "" if row.ratio is None else f"{row.ratio:.1f} ×"]
-        for row in measure_locate((1_000,) if quick else (1_000, 100_000))
-    ]
-    _table(console, "Lookups (ratio: against one bare h3.latlng_to_cell)", ["fences", "what", "cost", "ratio"], rows)
+def bench_locate(console: Console, *, quick: bool, plot: Path | None = None) -> None:
+    """Lookups beside bare H3, Shapely's STRtree and PostGIS, as tables and, with `plot`, as a picture."""
+    no_picture = missing_library() if plot else None
+    if no_picture:
+        tell_on_stderr(no_picture)
+    figures = measure_locate(QUICK if quick else FULL, tell_on_stderr, may_fetch=not quick)
+    for table in tables(figures):
+        console.print(table)
+    for skipped in figures.skipped:
+        console.print(skipped, highlight=False)
+    if plot and not no_picture:
+        write_plot(figures, plot)
+        console.print(f"The picture is in {plot}.", highlight=False)
 
 
 async def bench_pings(console: Console, *, quick: bool) -> None:
@@ -71,6 +82,37 @@ def _throughput_row(what: str, figures: PingFigures, batch: int) -> list[str]:
     ]
 
 
+async def bench_live(console: Console, *, quick: bool) -> None:
+    """The running service with few and with many geofences."""
+    sizes = (1_000, 10_000) if quick else (1_000, 100_000, 1_000_000)
+    figures = [await measure_live(size, 2.0 if quick else 10.0) for size in sizes]
+    few = figures[0]
+    _table(
+        console,
+        "The running service (CPU of its own process; Postgres, load and it share this machine)",
+        ["geofences", *(f"{each.fences:,}" for each in figures)],
+        [
+            [
+                "a ping over HTTP, CPU, against few",
+                *(f"{each.ping_cpu_us / few.ping_cpu_us:.2f} ×" for each in figures),
+            ],
+            ["a ping over HTTP, CPU", *(f"{each.ping_cpu_us:.0f} µs" for each in figures)],
+            *(_edit_row(name, figures) for name in ("put", "patch", "delete")),
+            ["PUT, p99", *(f"{each.put_p99_ms:.1f} ms" for each in figures)],
+            [
+                f"ping p99 at {PINGS_PER_S:.0f}/s: quiet, with {EDITS_PER_S:.0f} PUT/s",
+                *(f"{each.quiet_ping_p99_ms:.1f}, {each.editing_ping_p99_ms:.1f} ms" for each in figures),
+            ],
+            ["start until ready", *(f"{each.ready_s:.1f} s" for each in figures)],
+            ["memory", *(f"{each.memory_mb:,.0f} MB" for each in figures)],
+        ],
+    )
+
+
+def _edit_row(name: str, figures: list[LiveFigures]) -> list[str]:
+    return [f"{name.upper()} of one geofence, CPU", *(f"{getattr(each, f'{name}_cpu_ms'):.2f} ms" for each in figures)]
+
+
 def bench_memory(console: Console, *, quick: bool) -> None:
     """What a known phone costs; measured in a process of its own."""
     count = PHONES // 10 if quick else PHONES
@@ -82,16 +124,19 @@ def bench_memory(console: Console, *, quick: bool) -> None:
     _table(console, "Phones known", ["phones", "memory"], [[f"{count:,}", told]])
 
 
-async def run_bench(what: str, *, quick: bool) -> None:
-    """`what` is locate, pings, memory or all."""
-    console = Console()
+async def run_bench(what: str, *, quick: bool, plot: Path | None = None) -> None:
+    """`what` is locate, pings, live, memory or all; `plot` is where the picture of locate goes."""
+    # In fewer columns figures would be cut.
+    console = Console(width=max(Console().width, WIDTH))
     processor = platform.processor() or platform.machine()
     console.print(
         f"{os.cpu_count()} cores ({processor}), Python {platform.python_version()}. Trust ratios, not figures."
     )
     if what in ("locate", "all"):
-        await asyncio.to_thread(bench_locate, console, quick=quick)
+        await asyncio.to_thread(bench_locate, console, quick=quick, plot=plot)
     if what in ("pings", "all"):
         await bench_pings(console, quick=quick)
+    if what in ("live", "all"):
+        await bench_live(console, quick=quick)
     if what in ("memory", "all"):
         await asyncio.to_thread(bench_memory, console, quick=quick)

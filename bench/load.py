@@ -24,10 +24,10 @@ class LoadResult(msgspec.Struct, frozen=True):
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
 
 
-def request_bytes(path: str, token: str, body: bytes) -> bytes:
-    """One POST, ready for the wire."""
+def request_bytes(path: str, token: str, body: bytes, *, method: str = "POST") -> bytes:
+    """One request, ready for the wire."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+        f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

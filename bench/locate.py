@@ -1,176 +1,201 @@
-"""How fast geofences are found, as ratios to one bare H3 call in the same run, and what they cost in memory.
+"""How fast geofences are found: the index beside bare H3, Shapely's STRtree and PostGIS in one run, as ratios.
 
-Geofences stand in cities: 70 % circles of 50 to 500 m, 30 % outlines of 5 to 24 corners. Pings are 90 % people in those
-cities and 10 % anywhere on the same map; hot pings are aimed at geofences, half of them inside one.
+Every map and number of geofences is measured in a process of its own, so that no size inherits the memory of another.
 """
 
-import argparse
 import gc
-import random
-import resource
-import statistics
+import sys
 import time
-import tracemalloc
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from math import cos, exp, log, pi, radians, sin
+from functools import partial
+from multiprocessing import get_context
+from typing import TypeAlias
 
+import asyncpg
 import h3.api.basic_int as h3
 
-from geo_service.geofences.feature import parse_geometry
-from geo_service.geofences.geodesy import LocalFrame
-from geo_service.geofences.geometry import Circle, Shape
-from geo_service.geofences.index import GeofenceIndex
+from bench.agreement import all_pairs, check_agreement
+from bench.fence_map import KINDS, MAPS, MapName, Points, make_changes, make_fences, make_points
+from bench.locate_figures import BATCHES, H3, NEAR, NEAR_M, OURS, POSTGIS, STRTREE, Case, Figures, Upkeep
+from bench.lookup_engines import Engine, Ours, STRtree
+from bench.memory import bytes_from_malloc, bytes_held
+from bench.outlines import Geometries, outlines
+from bench.postgis import PostGIS
+from bench.postgis_server import PostgisUnavailableError, find_or_fetch, running
+from geo_service.geofences.geometry import Area, Circle, Shape
 
-SIZES = (1_000, 100_000)
-_CITIES = 2_000
-_POINTS = 20_000
-_ROUNDS = 7
-_BATCH = 1_000
-_SEED = 20_240
+Tell: TypeAlias = Callable[[str], None]
+
+_NEAR_POINTS = 200
 
 
 @dataclass(frozen=True)
-class LocateRow:
-    """One measurement. `ratio` is the cost against one bare `h3.latlng_to_cell` at resolution 9 in the same rounds."""
+class Plan:
+    """How much is measured."""
 
-    fences: int
-    what: str
-    value: float
-    unit: str
-    ratio: float | None = None
-
-
-def measure_locate(sizes: Sequence[int] = SIZES) -> list[LocateRow]:
-    """All figures for indexes of these numbers of geofences. At 100,000 it takes about a minute."""
-    rows: list[LocateRow] = []
-    for size in sizes:
-        rng = random.Random(_SEED)
-        cities = _cities(rng)
-        shapes = [_shape(rng, *_in_a_city(rng, cities)) for _ in range(size)]
-        index, build_s = _build(shapes)
-        rows.append(LocateRow(size, "built, per geofence", build_s / size * 1e6, "µs"))
-        rows += _lookups(rng, index, cities, shapes)
-        rows += _edits(rng, index, shapes)
-        rows.append(LocateRow(size, "memory of the index beside the shapes, per geofence", _bytes_each(shapes), "B"))
-    return rows
+    sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    maps: tuple[MapName, ...] = MAPS
+    points: int = 20_000
+    rounds: int = 7
+    changes: int = 500
 
 
-def _build(shapes: Sequence[Shape]) -> tuple[GeofenceIndex, float]:
-    index = GeofenceIndex()
+FULL = Plan()
+# Takes some 20 seconds.
+QUICK = Plan(sizes=(1_000, 10_000), points=10_000, rounds=3, changes=100)
+
+
+def tell_on_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure_locate(plan: Plan, tell: Tell, *, may_fetch: bool) -> Figures:
+    """All figures of a plan; `tell` gets the progress. PostGIS is fetched if it is not here and `may_fetch`.
+
+    Raises WrongAnswersError if engines disagree."""
+    figures = Figures()
+    with ExitStack() as stack:
+        dsn = None
+        try:
+            dsn = stack.enter_context(running(find_or_fetch(tell, may_fetch=may_fetch)))
+        except PostgisUnavailableError as error:
+            figures.skipped.append(str(error))
+            tell(str(error))
+        for fence_map in plan.maps:
+            for size in plan.sizes:
+                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+                    figures.add(process.submit(measure_size, plan, fence_map, size, dsn, tell).result())
+    return figures
+
+
+def measure_size(plan: Plan, fence_map: MapName, size: int, dsn: str | None, tell: Tell) -> Figures:
+    """One map with one number of geofences. Without `dsn` PostGIS is left out."""
+    figures = Figures()
+    where = f"{fence_map}, {size:,} geofences"
+    tell(f"{where}: drawing the map")
+    shapes = make_fences(fence_map, size)
+    with ExitStack() as stack:
+        tell(f"{where}: building")
+        built = _build(shapes)
+        if dsn is not None:
+            tell(f"{where}: loading PostGIS")
+            try:
+                built.postgis = stack.enter_context(PostGIS(dsn))
+                built.took_s[POSTGIS] = built.postgis.load(built.tree.polygons)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                built.postgis = None
+                figures.skipped.append(f"PostGIS is left out at {where}: {error}")
+        gc.collect()
+        gc.freeze()  # as the service does when it has loaded
+        for kind in KINDS:
+            tell(f"{where}: looking up {kind} points")
+            points = make_points(fence_map, kind, shapes, plan.points)
+            case = Case(fence_map, size, kind)
+            figures.found[case] = _check(built, shapes, points) / len(points)
+            _time_lookups(figures, case, plan.rounds, built, points)
+        tell(f"{where}: changing geofences")
+        changes = make_changes(fence_map, shapes, plan.changes)
+        figures.upkeep = _measure_upkeep(fence_map, built, changes)
+        # The changes must have reached the answers.
+        for i, shape in changes:
+            shapes[i] = shape
+        _check(built, shapes, make_points(fence_map, "hot", shapes, plan.points // 10))
+    return figures
+
+
+@dataclass
+class _Built:
+    """The engines of one size, the seconds that building them took, and what the tree allocated."""
+
+    ours: Ours
+    tree: STRtree
+    took_s: dict[str, float]
+    tree_bytes: int | None
+    postgis: PostGIS | None = None
+
+    @property
+    def peers(self) -> list[Engine]:
+        return [self.tree] if self.postgis is None else [self.tree, self.postgis]
+
+
+def _build(shapes: Sequence[Shape]) -> _Built:
     start_s = time.perf_counter()
-    for i, shape in enumerate(shapes):
-        index.upsert(f"fence-{i}", shape)
-    return index, time.perf_counter() - start_s
+    ours = Ours(shapes)
+    ours_s = time.perf_counter() - start_s
+    polygons = outlines(shapes)
+    before = bytes_from_malloc()
+    start_s = time.perf_counter()
+    tree = STRtree(polygons)
+    tree_s = time.perf_counter() - start_s
+    after = bytes_from_malloc()
+    tree_bytes = None if before is None or after is None else after - before
+    return _Built(ours, tree, {OURS: ours_s, STRTREE: tree_s}, tree_bytes)
 
 
-def _lookups(
-    rng: random.Random, index: GeofenceIndex, cities: Sequence[tuple[float, float, float]], shapes: Sequence[Shape]
-) -> list[LocateRow]:
-    kinds = {
-        "ping": [_ping(rng, cities) for _ in range(_POINTS)],
-        "hot": [_hot(rng, rng.choice(shapes)) for _ in range(_POINTS)],
-    }
-    rows = []
-    for kind, points in kinds.items():
-        lats, lngs = [lat for lat, _ in points], [lng for _, lng in points]
-        ways: dict[str, Callable[[], object]] = {
-            "bare h3": lambda points=points: [h3.latlng_to_cell(lat, lng, 9) for lat, lng in points],  # type: ignore[misc]  # bound now
-            "single": lambda points=points: [index.containing(lat, lng) for lat, lng in points],  # type: ignore[misc]  # bound now
-            f"batch of {_BATCH}": lambda lats=lats, lngs=lngs: [  # type: ignore[misc]  # bound now
-                index.containing_many(lats[i : i + _BATCH], lngs[i : i + _BATCH]) for i in range(0, _POINTS, _BATCH)
-            ],
-            "near 250 m": lambda points=points: [index.near(lat, lng, 250.0) for lat, lng in points[:1_000]],  # type: ignore[misc]  # bound now
-        }
-        seconds: dict[str, list[float]] = {way: [] for way in ways}
-        for _ in range(_ROUNDS):
-            for way, run in ways.items():
-                start_s = time.perf_counter()
-                run()
-                seconds[way].append(time.perf_counter() - start_s)
-        counts = dict.fromkeys(ways, _POINTS) | {"near 250 m": 1_000}
-        each = {way: statistics.median(seconds[way]) / counts[way] * 1e6 for way in ways}
-        rows += [LocateRow(len(index), f"{way}, {kind}", each[way], "µs", each[way] / each["bare h3"]) for way in ways]
-        hits = sum(map(len, index.containing_many(lats, lngs)))
-        rows.append(LocateRow(len(index), f"geofences found per point, {kind}", hits / _POINTS, ""))
-    return rows
+def _check(built: _Built, shapes: Sequence[Shape], points: Points) -> int:
+    """That all agree; the number of hits."""
+    reference = all_pairs(built.ours, BATCHES, points)
+    for peer in built.peers:
+        check_agreement(shapes, points, reference, all_pairs(peer, BATCHES, points), peer.name)
+    return len(reference)
 
 
-def _edits(rng: random.Random, index: GeofenceIndex, shapes: Sequence[Shape]) -> list[LocateRow]:
-    """Geofences moved by a few metres, one after the other."""
-    took: list[float] = []
-    for _ in range(min(2_000, len(shapes))):
-        i = rng.randrange(len(shapes))
-        moved = _shape(rng, *shapes[i].centre)
+def _time_lookups(figures: Figures, case: Case, rounds: int, built: _Built, points: Points) -> None:
+    """Every engine and batch once per round, so that all suffer the same noise; other points in every round where a
+    round does not take all."""
+
+    def bare(some: Points) -> object:
+        return [h3.latlng_to_cell(lat, lng, 9) for lat, lng in zip(some.lats, some.lngs, strict=True)]
+
+    def near(some: Points) -> object:
+        return [built.ours.index.near(lat, lng, NEAR_M) for lat, lng in zip(some.lats, some.lngs, strict=True)]
+
+    ways: list[tuple[str, int, int, Callable[[Points], object]]] = [(H3, 1, len(points), bare)]
+    for engine in (built.ours, *built.peers):
+        for batch in BATCHES:
+            count = engine.points_per_round(batch, len(points))
+            ways.append((engine.name, batch, count, partial(engine.find, batch=batch)))
+    ways.append((OURS, NEAR, min(_NEAR_POINTS, len(points)), near))
+    for number in range(rounds):
+        for name, batch, count, run in ways:
+            some = points.part(number * count, count)
+            start_s = time.perf_counter()
+            run(some)
+            took_s = time.perf_counter() - start_s
+            figures.rounds_us.setdefault((case, name, batch), []).append(took_s / count * 1e6)
+
+
+def _measure_upkeep(fence_map: MapName, built: _Built, changes: Sequence[tuple[int, Shape]]) -> list[Upkeep]:
+    """Changes all engines alike, and tells what that and the rest cost."""
+    size, took_s = len(built.tree.polygons), built.took_s
+    # After the lookups, so that what they leave behind is counted.
+    held = bytes_held(built.ours.index, without=(Circle, Area)) / size
+    change_ms = _timed([built.ours.changer(i, shape) for i, shape in changes])
+    upkeep = [Upkeep(fence_map, size, OURS, took_s[OURS], *change_ms, held, "its objects, shapes apart")]
+
+    changed: Geometries = outlines([shape for _, shape in changes])
+    built.tree.polygons[[i for i, _ in changes]] = changed
+    rebuild_ms, _ = _timed([built.tree.rebuild])
+    tree_bytes = None if built.tree_bytes is None else built.tree_bytes / size
+    how = "" if tree_bytes is None else "allocated, polygons apart"
+    upkeep.append(Upkeep(fence_map, size, STRTREE, took_s[STRTREE], rebuild_ms, None, tree_bytes, how))
+
+    if built.postgis is not None:
+        taken = built.postgis.bytes_taken() / size
+        change_ms = _timed([built.postgis.changer(i, shape) for i, shape in changes])
+        upkeep.append(Upkeep(fence_map, size, POSTGIS, took_s[POSTGIS], *change_ms, taken, "on disk, with polygons"))
+    return upkeep
+
+
+def _timed(calls: Sequence[Callable[[], object]]) -> tuple[float, float]:
+    """(median, 99th percentile) in milliseconds."""
+    took_ms = []
+    for call in calls:
         start_s = time.perf_counter()
-        index.upsert(f"fence-{i}", moved)
-        took.append((time.perf_counter() - start_s) * 1e6)
-    took.sort()
-    return [
-        LocateRow(len(index), "one changed, median", took[len(took) // 2], "µs"),
-        LocateRow(len(index), "one changed, p99", took[len(took) * 99 // 100], "µs"),
-        LocateRow(len(index), "one changed, worst", took[-1], "µs"),
-    ]
-
-
-def _bytes_each(shapes: Sequence[Shape]) -> float:
-    """What Python allocates for an index, ids included, shapes not (they are there before, and warmed up)."""
-    some = shapes[:100_000]
-    gc.collect()
-    tracemalloc.start()
-    index, _ = _build(some)
-    gc.collect()
-    size, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(index) == len(some)
-    return size / len(some)
-
-
-def _cities(rng: random.Random) -> list[tuple[float, float, float]]:
-    """(lat, lng, sigma in metres) in a box of the size of Europe, the first ones the largest."""
-    return [(rng.uniform(36, 60), rng.uniform(-10, 30), 15_000 / (1 + rank) ** 0.25 + 500) for rank in range(_CITIES)]
-
-
-def _in_a_city(rng: random.Random, cities: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
-    # Zipf: the chance of a city falls with its rank.
-    lat, lng, sigma_m = cities[min(int(exp(rng.random() * log(_CITIES + 1))) - 1, _CITIES - 1)]
-    return LocalFrame.at(lat, lng).to_degrees(rng.gauss(0, sigma_m), rng.gauss(0, sigma_m))
-
-
-def _shape(rng: random.Random, lat: float, lng: float) -> Shape:
-    radius_m = 50 * 10 ** rng.random()
-    if rng.random() < 0.7:
-        return Circle(lat, lng, radius_m)
-    frame, corners = LocalFrame.at(lat, lng), rng.randint(5, 24)
-    ring = []
-    for i in range(corners):
-        angle, reach_m = 2 * pi * i / corners, radius_m * rng.uniform(0.4, 1)
-        corner_lat, corner_lng = frame.to_degrees(reach_m * cos(angle), reach_m * sin(angle))
-        ring.append([corner_lng, corner_lat])
-    shape = parse_geometry({"type": "Polygon", "coordinates": [[*ring, ring[0]]]})
-    assert not isinstance(shape, list), shape
-    return shape
-
-
-def _ping(rng: random.Random, cities: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
-    return _in_a_city(rng, cities) if rng.random() < 0.9 else (rng.uniform(36, 60), rng.uniform(-10, 30))
-
-
-def _hot(rng: random.Random, shape: Shape) -> tuple[float, float]:
-    lat, lng = shape.centre
-    reach_m, angle = shape.bounding_radius_m * 2**0.5 * rng.random() ** 0.5, radians(rng.uniform(0, 360))
-    return LocalFrame.at(lat, lng).to_degrees(reach_m * cos(angle), reach_m * sin(angle))
-
-
-def main() -> None:
-    """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES), help="numbers of geofences")
-    for row in measure_locate(parser.parse_args().sizes):
-        ratio = "" if row.ratio is None else f"   {row.ratio:6.2f} x bare h3"
-        print(f"{row.fences:>9,}  {row.what:<52} {row.value:10.2f} {row.unit}{ratio}")
-    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
+        call()
+        took_ms.append((time.perf_counter() - start_s) * 1e3)
+    took_ms.sort()
+    return took_ms[len(took_ms) // 2], took_ms[len(took_ms) * 99 // 100]

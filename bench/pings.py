@@ -55,7 +55,7 @@ class PingFigures(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def _process(
+async def server_process(
     arguments: list[str], environment: dict[str, str], ready: Callable[[str], int | None]
 ) -> AsyncIterator[tuple[int, psutil.Process]]:
     """A server on a core of its own (the first), where there are two; gives its port and process."""
@@ -80,7 +80,14 @@ async def _process(
         await reading
 
 
-def _service_port(line: str) -> int | None:
+def use_other_cores() -> None:
+    """Leaves the first core to the server under load, where there are two; Postgres, if started later, follows."""
+    count = os.cpu_count() or 1
+    if hasattr(os, "sched_setaffinity") and count > 1:
+        os.sched_setaffinity(0, range(1, count))
+
+
+def service_port(line: str) -> int | None:
     return int(json.loads(line)["url"].rpartition(":")[2]) if '"serving"' in line else None
 
 
@@ -120,7 +127,7 @@ class Traffic:
         if self._every and turn % self._every == self._every - 1:
             phone = next(self._walkers, None)
             if phone is not None:
-                lat, lng = self._seeded.fences[phone % len(self._seeded.fences)]
+                lat, lng = self._seeded.fence_of(phone)
                 body = self._body(phone, (lat - 0.0006, lng), now_s)
                 return request_bytes("/v1/pings", self._seeded.tokens[phone], body)
         phone = next(self._quiet)
@@ -154,8 +161,7 @@ async def _hand_over_s(dsn: str) -> list[float]:
 
 async def measure_pings(*, fences: int = 10_000, phones: int = 4_000, duration_s: float = 6.0) -> PingFigures:
     """Bare server and service in turn, on core 0; Postgres, stand-in and load on the other."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {1})
+    use_other_cores()
     with (
         tempfile.TemporaryDirectory(prefix="geo-bench-") as folder,
         EmbeddedPostgres(Path(folder) / "postgres") as server,
@@ -189,14 +195,14 @@ async def _measure(seeded: Seeded, push_settings: dict[str, str], duration_s: fl
         cpu_s = sum(process.cpu_times()[:2]) - before_s
         return Throughput(result.per_s, len(result.latencies_s) / cpu_s)
 
-    async with _process(
+    async with server_process(
         [sys.executable, "-m", "bench.bare_server", str(bare_port)],
         {},
         lambda line: bare_port if "ready" in line else None,
     ) as server:
         bare_singles = await closed(server, 1, "bare singles")
         bare_batches = await closed(server, BATCH, "bare batches")
-    async with _process([geo_service, "serve", "--port", "0"], settings, _service_port) as server:
+    async with server_process([geo_service, "serve", "--port", "0"], settings, service_port) as server:
         port = server[0]
         singles = await closed(server, 1, "singles")
         batches = await closed(server, BATCH, "batches")

@@ -3,16 +3,23 @@
 import hashlib
 import math
 import uuid
+from typing import Any
 
 import asyncpg
 import msgspec
 
+from geo_service.geofences.geometry import Circle
+from geo_service.geofences.packed import indexed, pack
 from geo_service.tenants.tenants import create_tenant
 from geo_service.web.credentials import new_credential
 
 LAT, LNG = 48.0, 11.0
 SPACING_M = 1500.0
 RADIUS_M = 100.0
+# Where there are many fences.
+_FENCES_PER_STORE = 10
+_MANY_FENCES = 40_000
+_IN_ONE_GO = 20_000
 METRES_PER_DEGREE_LAT = 111_200.0
 METRES_PER_DEGREE_LNG = 111_320.0 * math.cos(math.radians(LAT))
 
@@ -23,11 +30,11 @@ select $1, 's' || n, 'Store ' || n, lat, lng, 'Europe/Berlin', now()
 """
 _FENCES = """
 insert into geofences (tenant_id, geofence_id, store_id, name, geometry, radius_m, centre_lat, centre_lng,
-                       min_lat, max_lat, min_lng, max_lng, updated_at)
-select $1, 'f' || n, 's' || n, 'Fence ' || n,
+                       min_lat, max_lat, min_lng, max_lng, packed, updated_at)
+select $1, 'f' || n, 's' || n - n % $6, 'Fence ' || n,
        jsonb_build_object('type', 'Point', 'coordinates', jsonb_build_array(lng, lat)), $5, lat, lng,
-       lat - 0.002, lat + 0.002, lng - 0.002, lng + 0.002, now()
-  from unnest($2::int[], $3::float8[], $4::float8[]) as f (n, lat, lng)
+       lat - 0.002, lat + 0.002, lng - 0.002, lng + 0.002, packed, now()
+  from unnest($2::int[], $3::float8[], $4::float8[], $7::bytea[]) as f (n, lat, lng, packed)
 """
 _CUSTOMERS = """
 insert into customers (tenant_id, customer_id, created_at, updated_at)
@@ -51,13 +58,27 @@ class Seeded(msgspec.Struct, frozen=True):
     """What the load needs to know: the phones' tokens, and where the fences are."""
 
     dsn: str
+    tenant_name: str
     tokens: list[str]
     fences: list[tuple[float, float]]
 
-    def quiet_place(self, number: int) -> tuple[float, float]:
+    def fence_of(self, phone: int) -> tuple[float, float]:
+        """A fence at its store; phones are spread over the whole map."""
+        step = len(self.fences) // len(self.tokens) // _FENCES_PER_STORE * _FENCES_PER_STORE
+        return self.fences[phone * max(1, step) % len(self.fences)]
+
+    def store_id(self, fence: int) -> str:
+        """Whose a fence is."""
+        return f"s{fence - fence % _share(len(self.fences))}"
+
+    def quiet_place(self, phone: int) -> tuple[float, float]:
         """Half-way between fences, where nothing happens."""
-        lat, lng = self.fences[number % len(self.fences)]
+        lat, lng = self.fence_of(phone)
         return lat + SPACING_M / 2 / METRES_PER_DEGREE_LAT, lng + SPACING_M / 2 / METRES_PER_DEGREE_LNG
+
+
+def _share(fences: int) -> int:
+    return _FENCES_PER_STORE if fences >= _MANY_FENCES else 1
 
 
 def fence_grid(count: int) -> list[tuple[float, float]]:
@@ -73,11 +94,9 @@ def fence_grid(count: int) -> list[tuple[float, float]]:
 
 async def seed(dsn: str, *, fences: int, phones: int) -> Seeded:
     """Fill a migrated database; every customer may be pushed to."""
-    tenant = await create_tenant(dsn, f"bench-{uuid.uuid4().hex[:8]}")
-    tenant_id = tenant.tenant_id
+    tenant_name = f"bench-{uuid.uuid4().hex[:8]}"
+    tenant_id = (await create_tenant(dsn, tenant_name)).tenant_id
     places = fence_grid(fences)
-    numbers = list(range(fences))
-    lats, lngs = [place[0] for place in places], [place[1] for place in places]
     tokens = [new_credential("device", tenant_id).text for _ in range(phones)]
     phone_numbers = list(range(phones))
     campaign = {
@@ -91,8 +110,9 @@ async def seed(dsn: str, *, fences: int, phones: int) -> Seeded:
     try:
         async with connection.transaction():
             await connection.execute("select set_config('geo.tenant', $1, true)", tenant_id)
-            await connection.execute(_STORES, tenant_id, numbers, lats, lngs)
-            await connection.execute(_FENCES, tenant_id, numbers, lats, lngs, RADIUS_M)
+            # Nobody listens yet, and a history of each fence would take as long as the fences.
+            await connection.execute("set local session_replication_role = replica")
+            await _put_fences(connection, tenant_id, places)
             await connection.execute(_CUSTOMERS, tenant_id, phone_numbers)
             hashes = [hashlib.sha256(token.encode()).digest() for token in tokens]
             device_ids = [uuid.uuid4() for _ in tokens]
@@ -101,4 +121,14 @@ async def seed(dsn: str, *, fences: int, phones: int) -> Seeded:
         await connection.execute("analyze")
     finally:
         await connection.close()
-    return Seeded(dsn, tokens, places)
+    return Seeded(dsn, tenant_name, tokens, places)
+
+
+async def _put_fences(connection: Any, tenant_id: str, places: list[tuple[float, float]]) -> None:
+    share = _share(len(places))
+    for start in range(0, len(places), _IN_ONE_GO):
+        numbers = list(range(start, min(start + _IN_ONE_GO, len(places))))
+        lats, lngs = [places[n][0] for n in numbers], [places[n][1] for n in numbers]
+        packed = [pack(indexed(Circle(lat, lng, RADIUS_M))) for lat, lng in zip(lats, lngs, strict=True)]
+        await connection.execute(_STORES, tenant_id, numbers[::share], lats[::share], lngs[::share])
+        await connection.execute(_FENCES, tenant_id, numbers, lats, lngs, RADIUS_M, share, packed)

@@ -114,15 +114,21 @@ def migrate() -> None:
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="locate, pings, memory or all.")] = "all",
+    what: Annotated[str, typer.Argument(help="locate, pings, live, memory or all.")] = "all",
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it runs.")] = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="A picture of locate: .svg or .png.")] = None,
 ) -> None:
     """The benchmarks: ratios within one run, and absolute figures of this machine."""
     from bench.command import run_bench
+    from bench.plot import refusal
 
-    if what not in ("locate", "pings", "memory", "all"):
-        raise fail("bench takes locate, pings, memory or all", 2)
-    run(run_bench(what, quick=quick))
+    if what not in ("locate", "pings", "live", "memory", "all"):
+        raise fail("bench takes locate, pings, live, memory or all", 2)
+    if plot is not None and what not in ("locate", "all"):
+        raise fail("only bench locate draws a picture; leave --plot away", 2)
+    if plot is not None and (why_not := refusal(plot)):
+        raise fail(why_not, 2)
+    run(run_bench(what, quick=quick, plot=plot))
 
 
 @app.command("settings")
