@@ -50,10 +50,18 @@ sql = load_queries(__file__, "database.sql")
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg carries no types
-    """COMMIT of a transaction in which a statement failed is answered with ROLLBACK and no error: that must not pass
-    for a commit."""
+    """As asyncpg's, but for two things. COMMIT of a transaction in which a statement failed is answered with ROLLBACK
+    and no error: that must not pass for a commit. And a transaction takes its first statement along with BEGIN."""
+
+    _first = ""
+
+    def begin_with(self, statement: str) -> None:
+        """What the next transaction begins with, in the same round trip. No arguments: it is sent as it is."""
+        self._first = statement
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  asyncpg's
+        if query.startswith("BEGIN") and self._first:
+            query, self._first = f"{query} {self._first}", ""
         status: str = await super().execute(query, *args, timeout=timeout)
         if status == "ROLLBACK" and query == "COMMIT;":
             raise TransactionAborted(
@@ -243,9 +251,10 @@ class Database:
 
         Raises DatabaseUnavailable, TransientConflict (see `run`), and ValueError when tenant_id is not a UUID."""
         tenant = str(uuid.UUID(tenant_id))
-        async with self.connection() as conn, conn.transaction(readonly=readonly):
-            await conn.execute(sql.set_tenant, tenant)
-            yield conn
+        async with self.connection() as conn:
+            conn.begin_with(f"set local geo.tenant = '{tenant}';")
+            async with conn.transaction(readonly=readonly):
+                yield conn
 
     async def run(
         self,

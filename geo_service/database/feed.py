@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NewType, NoReturn
+from typing import Any, NewType, NoReturn
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -177,22 +177,22 @@ class ChangeFeed:
         while True:
             self._woken.clear()
             asked_at_s = self._clock.now_s()
-            now = await conn.fetchrow(sql.now_visible)
-            if self._read_at is not None and now["at"] - self._read_at > RETENTION - OVERLAP:
+            rows = await conn.fetch(sql.changes_since, self._position, PAGE_ROWS)
+            upto, read_at = Position(rows[0]["snapshot"]), rows[0]["read_at"]
+            if self._read_at is not None and read_at - self._read_at > RETENTION - OVERLAP:
                 raise ChangesLostError(f"no changes were read since {self._read_at}; restart to load everything anew")
-            upto = Position(now["snapshot"])
-            await self._hand_on(conn, self._position, upto, now["at"])
-            self._position, self._read_at, self._current_at_s = upto, now["at"], asked_at_s
+            await self._hand_on(conn, [row for row in rows if row["seq"] is not None], upto, read_at)
+            self._position, self._read_at, self._current_at_s = upto, read_at, asked_at_s
             self._back_off_s = self._shortest_back_off_s
-            await self._prune(conn, now["at"])
+            await self._prune(conn, read_at)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_interval_s):
                     await self._woken.wait()
                     await asyncio.sleep(GATHER_S)
 
-    async def _hand_on(self, conn: Connection, after: Position, upto: Position, read_at: datetime) -> None:
-        xid, seq = "0", 0
-        while rows := await conn.fetch(sql.changes_between, after, upto, xid, seq, PAGE_ROWS):
+    async def _hand_on(self, conn: Connection, rows: Sequence[Any], upto: Position, read_at: datetime) -> None:
+        """Hand on these changes, and where they are a full page, those after them up to the same moment."""
+        while rows:
             await self._call_handler(
                 [Change(row["seq"], row["tenant_id"], row["kind"], row["id"], row["at"]) for row in rows]
             )
@@ -202,6 +202,7 @@ class ChangeFeed:
             if len(rows) < PAGE_ROWS:
                 return
             xid, seq = rows[-1]["xid"], rows[-1]["seq"]
+            rows = await conn.fetch(sql.changes_between, self._position, upto, xid, seq, PAGE_ROWS)
 
     async def _call_handler(self, changes: Sequence[Change]) -> None:
         back_off_s = self._shortest_back_off_s

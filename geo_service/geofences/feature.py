@@ -182,7 +182,7 @@ def _read_part(value: object, path: str, notes: Notes) -> tuple[Ring, ...] | Non
     if strict and not topology.check_part(part, path, notes):
         return None
     if flat and not (part := sewn(part)):
-        notes.problem(path, "covers the whole globe; send an area that ends somewhere")
+        notes.problem(path, "goes round both poles; send an area that ends somewhere, or two that meet at the equator")
         return None
     return part
 

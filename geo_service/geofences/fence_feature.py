@@ -148,7 +148,8 @@ def read_feature(body: bytes, *, geofence_id: str | None = None, repair: bool = 
             raise
         problems += refusal.errors
         sent = _sent(parse_json(body))
-    sent_id = None if sent.id is None or sent.id is msgspec.UNSET else str(sent.id)
+    # GeoJSON lets an id be a number.
+    sent_id = str(sent.id) if isinstance(sent.id, str | int) and not isinstance(sent.id, bool) else None
     if not _tells_of("id", problems):
         problems += _id_problems(sent_id, geofence_id)
     shape: Shape | None = None

@@ -27,8 +27,7 @@ from geo_service.geofences.fence_rows import (
     FenceVersion,
     LockedFence,
     delete_fence,
-    lock_fences,
-    lock_stores,
+    lock,
     locked_fence,
     problems_of,
     version_of,
@@ -189,9 +188,8 @@ class _Fences:
         read = read_feature(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
 
         async def write(conn: Connection) -> _Written:
-            stores = await lock_stores(conn, _store_ids(read))
-            before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
-            return await self._write(conn, call, read, stores, before)
+            locked = await lock(conn, _store_ids(read), [geofence_id])
+            return await self._write(conn, call, read, locked.stores, locked.fences.get(geofence_id))
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 
@@ -203,8 +201,8 @@ class _Fences:
             row = _own_row(await conn.fetchrow(_SQL.lock_geofence, geofence_id), call)
             merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
             read = read_feature(merged, geofence_id=geofence_id, repair=call.query.repair)
-            stores = await lock_stores(conn, _store_ids(read))
-            return await self._write(conn, call, read, stores, locked_fence(row))
+            locked = await lock(conn, _store_ids(read), [])
+            return await self._write(conn, call, read, locked.stores, locked_fence(row))
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 
@@ -237,7 +235,7 @@ class _Fences:
         geofence_id, principal = call.path["geofence_id"], call.principal
 
         async def write(conn: Connection) -> None:
-            before = (await lock_fences(conn, [geofence_id])).get(geofence_id)
+            before = (await lock(conn, [], [geofence_id])).fences.get(geofence_id)
             if before is None or not principal.may_use_store(before.store_id):
                 raise _no_geofence(geofence_id)
             check_preconditions(call.headers, before.etag)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,10 +45,27 @@ class Editor(msgspec.Struct, frozen=True):
 COMMAND_LINE = "command line"
 
 
-async def lock_stores(conn: Connection, store_ids: Iterable[str]) -> dict[str, LatLng]:
-    """Those that exist, with their entrances; they stay as they are until the end of the transaction."""
-    rows = await conn.fetch(_SQL.lock_stores_of_geofences, sorted(set(store_ids)))
-    return {row["store_id"]: LatLng(lat=row["entrance_lat"], lng=row["entrance_lng"]) for row in rows}
+class Locked(NamedTuple):
+    """What exists of what an edit names: the entrances of stores, and geofences by id."""
+
+    stores: dict[str, LatLng]
+    fences: dict[str, LockedFence]
+
+
+async def lock(conn: Connection, store_ids: Iterable[str], geofence_ids: Iterable[str]) -> Locked:
+    """Until the end of the transaction the stores stay as they are, and nobody else writes the geofences."""
+    locked = Locked({}, {})
+    for row in await conn.fetch(_SQL.lock_for_edit, sorted(set(store_ids)), sorted(set(geofence_ids))):
+        if row["geofence_id"] is None:
+            locked.stores[row["store_id"]] = LatLng(lat=row["entrance_lat"], lng=row["entrance_lng"])
+        else:
+            locked.fences[row["geofence_id"]] = locked_fence(row)
+    return locked
+
+
+def locked_fence(row: Mapping[str, Any]) -> LockedFence:
+    """A row of `geofences` which this transaction has locked."""
+    return LockedFence(row["geofence_id"], row["version"], row["updated_at"], row["store_id"])
 
 
 def problems_of(
@@ -62,17 +79,6 @@ def problems_of(
     elif isinstance(read, CheckedFence) and read.feature.properties.active:
         problems += placement_problems(read.shape, read.store_id, stores[read.store_id], rules)
     return problems
-
-
-async def lock_fences(conn: Connection, geofence_ids: Iterable[str]) -> dict[str, LockedFence]:
-    """Those that exist, by id; nobody else writes them until the end of the transaction."""
-    rows = await conn.fetch(_SQL.lock_geofences, sorted(set(geofence_ids)))
-    return {row["geofence_id"]: locked_fence(row) for row in rows}
-
-
-def locked_fence(row: Mapping[str, Any]) -> LockedFence:
-    """A row of `geofences` which this transaction has locked."""
-    return LockedFence(row["geofence_id"], row["version"], row["updated_at"], row["store_id"])
 
 
 async def write_fences(

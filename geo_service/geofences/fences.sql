@@ -1,14 +1,18 @@
--- name: lock_stores_of_geofences
--- Which of the stores exist, and where their entrances are; none of them can be deleted or moved until the end of the
--- transaction (who writes a store locks it for update). $1 store_ids.
-select store_id, entrance_lat, entrance_lng
-  from stores where store_id = any ($1::text[]) order by store_id for key share;
-
--- name: lock_geofences
--- The geofences that exist already, locked in one order, so that writers never wait for each other in a circle.
--- $1 geofence_ids.
-select geofence_id, store_id, version, updated_at
-  from geofences where geofence_id = any ($1::text[]) order by geofence_id for update;
+-- name: lock_for_edit
+-- Which of the stores $1 exist, and where their entrances are: none of them can be deleted or moved until the end of the
+-- transaction (who writes a store locks it for update). And which of the geofences $2 exist already: nobody else writes
+-- them. First the stores, each in one order, so that writers never wait for each other in a circle.
+with locked_stores as materialized (
+    select store_id, entrance_lat, entrance_lng
+      from stores where store_id = any ($1::text[]) order by store_id for key share),
+locked_geofences as materialized (
+    select geofence_id, store_id, version, updated_at
+      from geofences where geofence_id = any ($2::text[]) order by geofence_id for update)
+select null as geofence_id, store_id, entrance_lat, entrance_lng, null::bigint as version, null::timestamptz as updated_at
+  from locked_stores
+ union all
+select geofence_id, store_id, null, null, version, updated_at
+  from locked_geofences;
 
 -- name: write_geofences
 -- Creates or replaces geofences in one statement; answers those that were created or changed. One that is the same

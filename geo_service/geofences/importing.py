@@ -15,7 +15,7 @@ from geo_service.database.database import Connection, Database
 from geo_service.database.errors import DatabaseUnavailable, TransientConflict
 from geo_service.geofences.feature_stream import MOST_FEATURE_CHARS, BrokenStreamError, split_features
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature
-from geo_service.geofences.fence_rows import Editor, lock_fences, lock_stores, problems_of, write_fences
+from geo_service.geofences.fence_rows import Editor, lock, problems_of, write_fences
 from geo_service.geofences.loading import Applied
 from geo_service.geofences.placement import FenceRules
 from geo_service.web.problems import Problem
@@ -199,8 +199,11 @@ class _Import:
             self._on_progress(batch[-1][0] + 1)
 
     async def _write(self, conn: Connection, batch: Sequence[tuple[int, Read]]) -> _Written:
-        stores = await lock_stores(conn, [read.store_id for _, read in batch if read.store_id is not None])
-        locked = await lock_fences(conn, [read.geofence_id for _, read in batch if isinstance(read, CheckedFence)])
+        stores, locked = await lock(
+            conn,
+            [read.store_id for _, read in batch if read.store_id is not None],
+            [read.geofence_id for _, read in batch if isinstance(read, CheckedFence)],
+        )
         good: list[CheckedFence] = []
         rejected: list[Rejection] = []
         for index, read in batch:

@@ -29,8 +29,11 @@ def is_flat_map(lngs: Sequence[float]) -> bool:
 
 def sewn(part: Sequence[Ring]) -> tuple[Ring, ...]:
     """The same area without its seam, from a flat polygon, its outer ring against the clock and its holes with it; the
-    outer ring comes first again. Nothing is left of a polygon that covers the globe."""
+    outer ring comes first again. Nothing is left of a polygon that goes round both poles: what bounds it would be taken
+    for an area of its own."""
     west = min(part[0].lngs)
+    if _goes_along(part[0], 90.0) and _goes_along(part[0], -90.0):
+        return ()
     following = _following(_without_seam(part, west), west)
     rings = []
     while following:
@@ -54,10 +57,9 @@ def _without_seam(part: Sequence[Ring], west: float) -> list[_Edge]:
     edges: list[_Edge] = []
     sides: dict[float, list[_Edge]] = {west: [], west + 360: []}
     for ring in part:
-        corners = list(pairwise(zip(ring.lngs, ring.lats, strict=True)))
-        along = {pole: sum(b[0] - a[0] for a, b in corners if a[1] == b[1] == pole) for pole in (90.0, -90.0)}
-        for a, b in corners:
-            if a[1] == b[1] and abs(along.get(a[1], 0.0)) == 360:
+        poles = [pole for pole in (90.0, -90.0) if _goes_along(ring, pole)]
+        for a, b in pairwise(zip(ring.lngs, ring.lats, strict=True)):
+            if a[1] == b[1] and a[1] in poles:
                 continue
             (sides[a[0]] if a[0] == b[0] and a[0] in sides else edges).append((a, b))
     heights = sorted({lat for side in sides.values() for edge in side for _, lat in edge})
@@ -65,6 +67,12 @@ def _without_seam(part: Sequence[Ring], west: float) -> list[_Edge]:
     for lng, other in ((west, west + 360), (west + 360, west)):
         edges += [((lng, low), (lng, high)) for low, high in steps[lng] if (high, low) not in steps[other]]
     return edges
+
+
+def _goes_along(ring: Ring, pole: float) -> bool:
+    """Whether the ring runs all along the side of the map that is this pole."""
+    corners = pairwise(zip(ring.lngs, ring.lats, strict=True))
+    return abs(sum(b[0] - a[0] for a, b in corners if a[1] == b[1] == pole)) == 360
 
 
 def _steps(edge: _Edge, heights: Sequence[float]) -> list[tuple[float, float]]:

@@ -109,6 +109,9 @@ def merge_neighbours(parts: Sequence[tuple[Ring, ...]]) -> list[tuple[Ring, ...]
     apart = [part for i, part in enumerate(plain) if i not in touching]
     merged = rings_of(shapely.unary_union([polygons[i] for i in sorted(touching)])) if touching else []
     merged = [sewn(part) if is_flat_map(part[0].lngs) else part for part in merged]
+    if not all(merged):
+        # What goes round both poles has to stay in parts.
+        return list(parts)
     return [*(part for part in parts if any(ring.pole for ring in part)), *_together(apart + merged)]
 
 

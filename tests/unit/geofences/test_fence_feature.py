@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geo_service.geofences.feature import parse_geometry, stored_shape, to_geojson
@@ -83,6 +83,7 @@ def changed(value: Any, path: tuple[Any, ...], change: object) -> Any:
 
 
 @given(st.sampled_from(paths_into(GOOD)), JSON_VALUES, st.booleans(), st.booleans())
+@example(("id",), False, False, False)
 @examples(500)
 def test_whatever_stands_in_a_feature_is_taken_or_refused_with_a_place(
     path: tuple[Any, ...], change: object, repair: bool, put: bool
