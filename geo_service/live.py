@@ -29,6 +29,7 @@ CAMPAIGNS = Gauge("geo_live_campaigns", "Live campaigns in memory, all tenants")
 # A geofence takes 20 µs to index, and 0.1 to 30 ms where its cells are not known; pings must not wait for an import.
 FENCES_IN_ONE_GO = 20
 PACKED_IN_ONE_GO = 500
+MOST_KNOWN = 20_000
 # So many at once are an import.
 MANY_FENCES = 100
 
@@ -76,6 +77,8 @@ class LiveTenants:
         self._device_changed = device_changed
         self._credential_changed = credential_changed
         self._tenants: dict[str, LiveTenant] = {}
+        # (tenant_id, geofence_id) to the transaction whose edit was read back and not yet told by the feed.
+        self._known: dict[tuple[str, str], int] = {}
 
     def tenant(self, tenant_id: str) -> LiveTenant:
         """The tenant; one that was made after the start is empty until its first edit is announced."""
@@ -103,6 +106,8 @@ class LiveTenants:
                 self._device_changed(uuid.UUID(change.id))
             elif change.kind == "credential":
                 self._credential_changed(change.tenant_id, change.id)
+            elif change.kind == "geofence" and self._is_known(change):
+                continue
             elif change.kind in ("store", "geofence", "campaign"):
                 edited.setdefault(change.tenant_id, {}).setdefault(change.kind, []).append(change.id)
         for tenant_id, ids in edited.items():
@@ -121,7 +126,14 @@ class LiveTenants:
         edited: dict[str, list[str]] = {"store": [], "geofence": [], "campaign": []}
         edited[kind] = list(ids)
         live = self.tenant(tenant_id)
-        await self._reload(live, tenant_id, edited["store"], edited["geofence"], edited["campaign"])
+        written_by = await self._reload(live, tenant_id, edited["store"], edited["geofence"], edited["campaign"])
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        self._known.update(((tenant_id, geofence_id), xid) for geofence_id, xid in written_by.items())
+
+    def _is_known(self, change: Change) -> bool:
+        """Whether this edit was read back here when it was made, so that the feed tells nothing new."""
+        return self._known.pop((change.tenant_id, change.id), None) == change.xid & 0xFFFF_FFFF
 
     async def _reload(
         self,
@@ -130,8 +142,8 @@ class LiveTenants:
         store_ids: list[str] | None,
         geofence_ids: list[str] | None,
         campaign_ids: list[str] | None,
-    ) -> None:
-        """Read the named rows anew; None means all of them, [] none."""
+    ) -> dict[str, int]:
+        """Read the named rows anew; None means all of them, [] none. Answers which transactions wrote the geofences."""
         async with live.reloading:
             stores, campaigns = list[Store](), list[tuple[str, Campaign]]()
             if geofence_ids is None:
@@ -152,6 +164,7 @@ class LiveTenants:
             # no ping is answered, and the collector would do it several times in an import.
             gc.collect(1)
             gc.freeze()
+        return loaded.written_by
 
     async def _keep_packed(self, tenant_id: str, unpacked: Sequence[UnpackedFence]) -> None:
         """Spares the next start the work; this one is done without it."""

@@ -60,13 +60,14 @@ class ChangesLostError(DatabaseError):
 @dataclass(frozen=True, slots=True)
 class Change:
     """`kind` is the concept: store, geofence, campaign, device, consent, customer, credential, tenant; `id` names the
-    thing, which may be gone. `at` is the database's time at the start of the transaction."""
+    thing, which may be gone. `at` is the database's time at the start of the transaction, `xid` its id."""
 
     seq: int
     tenant_id: str
     kind: str
     id: str
     at: datetime
+    xid: int = 0
 
 
 Handler = Callable[[Sequence[Change]], Awaitable[None]]
@@ -194,7 +195,10 @@ class ChangeFeed:
         """Hand on these changes, and where they are a full page, those after them up to the same moment."""
         while rows:
             await self._call_handler(
-                [Change(row["seq"], row["tenant_id"], row["kind"], row["id"], row["at"]) for row in rows]
+                [
+                    Change(row["seq"], row["tenant_id"], row["kind"], row["id"], row["at"], int(row["xid"]))
+                    for row in rows
+                ]
             )
             for row in rows:
                 CHANGES.labels(row["kind"]).inc()

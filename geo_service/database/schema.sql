@@ -256,13 +256,13 @@ AS $function$
 $function$
 ;
 CREATE OR REPLACE FUNCTION public.live_geofences(p_tenant uuid, p_ids text[])
- RETURNS TABLE(geofence_id text, store_id text, name text, packed bytea, dwell_s integer, tags text[], schedule text)
+ RETURNS TABLE(geofence_id text, store_id text, name text, packed bytea, dwell_s integer, tags text[], schedule text, written_by bigint)
  LANGUAGE plpgsql
 AS $function$
 begin
     perform set_config('geo.tenant', p_tenant::text, true);
     return query
-        select g.geofence_id, g.store_id, g.name, g.packed, g.dwell_s, g.tags, g.schedule
+        select g.geofence_id, g.store_id, g.name, g.packed, g.dwell_s, g.tags, g.schedule, g.xmin::text::bigint
           from geofences g where g.active and g.geofence_id = any (p_ids);
 end $function$
 ;

@@ -201,8 +201,10 @@ class _Fences:
             row = _own_row(await conn.fetchrow(_SQL.lock_geofence, geofence_id), call)
             merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
             read = read_feature(merged, geofence_id=geofence_id, repair=call.query.repair)
-            locked = await lock(conn, _store_ids(read), [])
-            return await self._write(conn, call, read, locked.stores, locked_fence(row))
+            stores = {row["store_id"]: LatLng(lat=row["entrance_lat"], lng=row["entrance_lng"])}
+            if read.store_id not in stores:
+                stores = (await lock(conn, _store_ids(read), [])).stores
+            return await self._write(conn, call, read, stores, locked_fence(row))
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 

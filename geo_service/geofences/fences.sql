@@ -53,9 +53,14 @@ select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedul
   from geofences where geofence_id = $1;
 
 -- name: lock_geofence
--- The geofence, and nobody else writes it until the end of the transaction. $1 geofence_id.
-select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
-  from geofences where geofence_id = $1 for update;
+-- The geofence with its store's entrance. Until the end of the transaction nobody else writes the one, or moves the
+-- other. $1 geofence_id.
+select g.geofence_id, g.store_id, g.name, g.geometry, g.radius_m, g.dwell_s, g.active, g.schedule, g.tags, g.metadata,
+       g.version, g.updated_at, s.entrance_lat, s.entrance_lng
+  from geofences g
+  join stores s using (tenant_id, store_id)
+ where g.geofence_id = $1
+   for update of g for key share of s;
 
 -- name: delete_geofence
 -- $1 geofence_id, $2 now (Unix s), $3 who deletes, $4 whether it is an import: for the history.

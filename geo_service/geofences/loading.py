@@ -35,10 +35,12 @@ _IN_ONE_GO = 100
 
 
 class LoadedFences(NamedTuple):
-    """Geofences with their footprints, and those which should be packed."""
+    """Geofences with their footprints, and those which should be packed. `written_by`, of those that were read by id:
+    the lower 32 bits of the id of the transaction that wrote them last."""
 
     fences: list[tuple[Fence, Footprint]]
     unpacked: list[UnpackedFence]
+    written_by: dict[str, int]
 
 
 async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list[Store]:
@@ -52,7 +54,7 @@ async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list
 
 async def load_all_fences(conn: Connection) -> LoadedFences:
     """Every active geofence. `conn` is in a transaction of the tenant."""
-    loaded = LoadedFences([], [])
+    loaded = LoadedFences([], [], {})
     cursor = await conn.cursor(_FENCES.all_active_geofences)
     while rows := await cursor.fetch(_FETCHED):
         if unreadable := await _take(rows, loaded):
@@ -62,9 +64,10 @@ async def load_all_fences(conn: Connection) -> LoadedFences:
 
 async def load_fences(database: Database, tenant_id: str, geofence_ids: Sequence[str]) -> LoadedFences:
     """The named geofences as far as they exist and are active."""
-    loaded = LoadedFences([], [])
+    loaded = LoadedFences([], [], {})
     if geofence_ids:
         rows = await database.call(_FENCES.active_geofences_by_id, uuid.UUID(tenant_id), geofence_ids)
+        loaded.written_by.update((row["geofence_id"], row["written_by"]) for row in rows)
         if unreadable := await _take(rows, loaded):
             async with database.tenant(tenant_id, readonly=True) as conn:
                 await _from_geometry(conn, unreadable, loaded)
