@@ -6,21 +6,21 @@ in one event loop a reader never sees half an update.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from math import hypot
 
 import h3.api.basic_int as h3
 import numpy as np
 
-from geo_service.geofences.cover import FINE, RESOLUTIONS, Cover, ancestor_bits, cells_near, cover
+from geo_service.geofences.cover import FINE, RESOLUTIONS, ancestor_bits, cells_near
 from geo_service.geofences.footprint import Footprint, footprint
 from geo_service.geofences.geodesy import (
     MAX_METRES_PER_DEGREE,
     MIN_METRES_PER_DEGREE,
     Floats,
 )
-from geo_service.geofences.geometry import Area, Circle, Shape
+from geo_service.geofences.geometry import Circle, Shape
 from geo_service.geofences.polygon import Bools
 from geo_service.geofences.table import Cells, CellTable, Integers
 
@@ -32,9 +32,8 @@ _MANY = 200
 _MANY_PER_SHAPE = 16
 # Of each geofence its disc.
 _COLUMNS = 5
-# The cells of a shape with more vertices, or of more cells, take long to find again.
-_FEW_VERTICES = 64
-_FEW_CELLS = 25
+# Marks the full cells among those that are kept of a geofence; H3 leaves this bit free.
+_FULL = 1 << 63
 
 _latlng_to_cell = h3.latlng_to_cell
 
@@ -51,7 +50,7 @@ class GeofenceIndex:
         self._shapes: list[Shape | None] = []
         self._discs = array("d")
         self._free: list[int] = []
-        self._covers: dict[int, Cover] = {}
+        self._cells: list[bytes] = []
         # How many geofences have cells of each resolution, and the bits to clear and set for those above `FINE`.
         self._fences_at = dict.fromkeys(RESOLUTIONS, 0)
         self._coarse: tuple[tuple[int, int], ...] = ()
@@ -77,45 +76,45 @@ class GeofenceIndex:
         """Takes a geofence, new or edited; `known` is the footprint of the shape, where it need not be made."""
         known = known or footprint(shape)
         cells, disc = known.cells, array("d", known.disc)
+        # To find them again when the geofence goes takes hundreds of times as long as to keep them.
+        kept = array("Q", (*cells.partial, *(cell | _FULL for cell in cells.full))).tobytes()
         self.remove(geofence_id)
         if self._free:
             handle = self._free.pop()
             self._ids[handle] = geofence_id
             self._shapes[handle] = shape
+            self._cells[handle] = kept
             self._discs[handle * _COLUMNS : (handle + 1) * _COLUMNS] = disc
         else:
             handle = len(self._ids)
             self._ids.append(geofence_id)
             self._shapes.append(shape)
+            self._cells.append(kept)
             self._discs.extend(disc)
         self._handles[geofence_id] = handle
         self._table.add(cells.partial, handle << 1)
         self._table.add(cells.full, handle << 1 | 1)
-        if len(cells.full) + len(cells.partial) > _FEW_CELLS or (
-            isinstance(shape, Area) and shape.vertices > _FEW_VERTICES
-        ):
-            self._covers[handle] = cells
-        self._count(cells, 1)
+        self._count(cells.resolutions, 1)
 
     def remove(self, geofence_id: str) -> bool:
         """Forgets a geofence; False if it was not here."""
         handle = self._handles.pop(geofence_id, None)
         if handle is None:
             return False
-        shape = self._shapes[handle]
-        assert shape is not None
-        # Most are not kept: making them again takes a moment, keeping them takes memory for every geofence.
-        cells = self._covers.pop(handle, None) or cover(shape)
-        self._table.remove(cells.partial, handle << 1)
-        self._table.remove(cells.full, handle << 1 | 1)
-        self._count(cells, -1)
+        cells = array("Q", self._cells[handle])
+        partial = [cell for cell in cells if cell < _FULL]
+        full = [cell - _FULL for cell in cells if cell >= _FULL]
+        self._table.remove(partial, handle << 1)
+        self._table.remove(full, handle << 1 | 1)
+        self._count({h3.get_resolution(cell) for cell in (*partial, *full)}, -1)
         self._ids[handle] = ""
         self._shapes[handle] = None
+        self._cells[handle] = b""
         self._free.append(handle)
         return True
 
-    def _count(self, cells: Cover, change: int) -> None:
-        for resolution in cells.resolutions:
+    def _count(self, resolutions: Iterable[int], change: int) -> None:
+        for resolution in resolutions:
             self._fences_at[resolution] += change
         self._coarse = tuple(
             ancestor_bits(resolution) for resolution in RESOLUTIONS if resolution < FINE and self._fences_at[resolution]
