@@ -29,6 +29,7 @@ sql = load_queries(__file__, "schema_catalog.sql")
 SECTIONS = {
     "Functions": sql.functions,
     "Tables": sql.tables,
+    "Functions of rows": sql.row_functions,
     "Foreign keys": sql.foreign_keys,
     "Indexes": sql.indexes,
     "Triggers": sql.triggers,

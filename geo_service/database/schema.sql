@@ -714,6 +714,28 @@ create table vouchers (
     constraint vouchers_value_percent_check CHECK (((value_percent > (0)::numeric) AND (value_percent <= (100)::numeric)))
 );
 
+-- Functions of rows
+
+CREATE OR REPLACE FUNCTION public.geofences_in_box(west double precision, south double precision, east double precision, north double precision)
+ RETURNS SETOF geofences
+ LANGUAGE sql
+ STABLE
+AS $function$
+    select * from geofences
+     where max_lat - min_lat <= 0.05 and min_lng <= max_lng
+       and min_lat >= south - 0.05 and min_lat <= north and max_lat >= south
+       and case when west <= east then min_lng <= east and max_lng >= west
+                else min_lng <= east or max_lng >= west end
+     union all
+    select * from geofences
+     where not (max_lat - min_lat <= 0.05 and min_lng <= max_lng)
+       and min_lat <= north and max_lat >= south
+       and case when min_lng <= max_lng and west <= east then min_lng <= east and max_lng >= west
+                when min_lng <= max_lng or west <= east then min_lng <= east or max_lng >= west
+                else true end
+$function$
+;
+
 -- Foreign keys
 
 alter table campaigns add constraint campaigns_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
@@ -748,7 +770,9 @@ CREATE INDEX decisions_by_push ON public.decisions USING btree (tenant_id, push_
 CREATE INDEX decisions_by_time ON public.decisions USING btree (tenant_id, decided_at DESC, decision_id);
 CREATE INDEX devices_by_customer ON public.devices USING btree (tenant_id, customer_id) WHERE (customer_id IS NOT NULL);
 CREATE UNIQUE INDEX devices_by_push_token ON public.devices USING btree (tenant_id, platform, sha256((push_token)::bytea)) WHERE (push_token IS NOT NULL);
+CREATE INDEX geofences_by_place ON public.geofences USING btree (tenant_id, min_lat, min_lng, max_lng) WHERE (((max_lat - min_lat) <= (0.05)::double precision) AND (min_lng <= max_lng));
 CREATE INDEX geofences_by_store ON public.geofences USING btree (tenant_id, store_id);
+CREATE INDEX geofences_of_size ON public.geofences USING btree (tenant_id, geofence_id) WHERE (NOT (((max_lat - min_lat) <= (0.05)::double precision) AND (min_lng <= max_lng)));
 CREATE INDEX idempotent_answers_by_age ON public.idempotent_answers USING btree (tenant_id, at);
 CREATE INDEX pushes_by_customer ON public.pushes USING btree (tenant_id, customer_id, committed_at DESC);
 CREATE INDEX pushes_by_device ON public.pushes USING btree (tenant_id, device_id, geofence_id) WHERE (state = 'pending'::text);

@@ -1,9 +1,18 @@
 -- name: functions
--- Functions and procedures, without checking their bodies: the tables come later.
-select pg_get_functiondef(oid) || ';' as ddl
-  from pg_proc
- where pronamespace = 'public'::regnamespace and prokind in ('f', 'p')
- order by proname, pg_get_function_identity_arguments(oid) collate "C"
+-- Functions and procedures, without checking their bodies: the tables come later. Not those of `row_functions`.
+select pg_get_functiondef(p.oid) || ';' as ddl
+  from pg_proc p
+ where p.pronamespace = 'public'::regnamespace and p.prokind in ('f', 'p')
+   and not exists (select from pg_class c where c.reltype = p.prorettype and c.relkind = 'r')
+ order by p.proname, pg_get_function_identity_arguments(p.oid) collate "C"
+
+-- name: row_functions
+-- Functions that answer rows of a table, which has to be there before.
+select pg_get_functiondef(p.oid) || ';' as ddl
+  from pg_proc p
+ where p.pronamespace = 'public'::regnamespace and p.prokind in ('f', 'p')
+   and exists (select from pg_class c where c.reltype = p.prorettype and c.relkind = 'r')
+ order by p.proname, pg_get_function_identity_arguments(p.oid) collate "C"
 
 -- name: tables
 -- Tables with columns in their order and all constraints but foreign keys. (Postgres 18 also lists NOT NULL as a

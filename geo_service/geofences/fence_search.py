@@ -10,6 +10,7 @@ from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
 from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.fence_feature import FenceFeature, stored_feature
+from geo_service.geofences.geometry import Circle
 from geo_service.geofences.loading import Row
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
 from geo_service.web.wire import FieldProblem, Id, Latitude, Longitude
@@ -18,6 +19,8 @@ NEAR_M = 1000.0
 
 _SQL = load_queries(__file__, "fences.sql")
 _FETCHED = 100
+# Of those in a taller box, a page is soon full when all are looked through in their order.
+_SMALL_BOX_DEG = 2.0
 
 Box = Annotated[
     tuple[Longitude, Latitude, Longitude, Latitude],
@@ -59,12 +62,15 @@ async def search_fences(conn: Connection, query: FencesQuery, store_ids: Sequenc
     """One page. `store_ids`: geofences of these stores only. `conn` is in a transaction of the tenant."""
     # Filters that are not used must not make a plan that serves all of them badly.
     await conn.execute(_SQL.plan_for_these_arguments)
-    box = query.bbox or (None, None, None, None)
-    filters = (query.store_id, store_ids, query.active, *box)
+    filters = (query.store_id, store_ids, query.active)
     if query.near is not None:
         return await _nearest(conn, query, query.near, filters)
     position = from_cursor("geofences", query.after, tuple[Id])
-    rows = await conn.fetch(_SQL.list_geofences, position[0] if position else "", *filters, query.limit + 1)
+    after = position[0] if position else ""
+    _, south, _, north = box = query.bbox or (None, None, None, None)
+    is_small = south is not None and north is not None and north - south <= _SMALL_BOX_DEG
+    statement = _SQL.list_geofences_in_small_box if is_small else _SQL.list_geofences
+    rows = await conn.fetch(statement, after, *filters, *box, query.limit + 1)
     return page_of(
         rows,
         query.limit,
@@ -84,7 +90,10 @@ async def _nearest(
     list_name = f"geofences near {lat},{lng}"
     after = from_cursor(list_name, query.after, tuple[float, Id]) or (-1.0, "")
     found: list[tuple[float, str, Row]] = []
-    async for row in conn.cursor(_SQL.near_geofences, lat, lng, within_m, *filters, prefetch=_FETCHED):
+    reach = Circle(lat, lng, within_m).bounds
+    around = (reach.west, reach.south, reach.east, reach.north)
+    box = query.bbox or (None, None, None, None)
+    async for row in conn.cursor(_SQL.near_geofences, lat, lng, within_m, *around, *filters, *box, prefetch=_FETCHED):
         if len(found) > query.limit and row["at_least_m"] > found[-1][0]:
             break
         shape = stored_shape(row["geometry"], row["radius_m"])

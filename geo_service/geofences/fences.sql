@@ -104,13 +104,25 @@ select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedul
  order by geofence_id
  limit $9;
 
+-- name: list_geofences_in_small_box
+-- The same with the same arguments, for a box that holds a small part of all geofences.
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
+  from geofences_in_box($5, $6, $7, $8)
+ where geofence_id > $1
+   and ($2::text is null or store_id = $2)
+   and ($3::text[] is null or store_id = any ($3))
+   and ($4::boolean is null or active = $4)
+ order by geofence_id
+ limit $9;
+
 -- name: near_geofences
 -- The geofences which may lie within $3 metres of ($1 lat, $2 lng): those whose box is not surely farther away, by
--- at_least_m, a lower bound of the distance. A degree of latitude has at least 110,574 m (WGS 84); 110,000 leaves room
--- for taking the earth as a sphere. Filters as in list_geofences: $4 store_id, $5 stores, $6 active, $7..$10 box.
+-- at_least_m, a lower bound of the distance. $4..$7 west, south, east, north: a box that holds all within that distance.
+-- A degree of latitude has at least 110,574 m (WGS 84); 110,000 leaves room for taking the earth as a sphere. Filters as
+-- above, $8 store_id, $9 stores, $10 active, and $11..$14 a box (west may be null: none).
 select g.geofence_id, g.store_id, g.name, g.geometry, g.radius_m, g.dwell_s, g.active, g.schedule, g.tags, g.metadata,
        g.version, g.updated_at, apart.at_least_m
-  from geofences g
+  from geofences_in_box($4, $5, $6, $7) g
  cross join lateral (
      select greatest(g.min_lat - $1::double precision, $1 - g.max_lat, 0) as north_deg,
             g.min_lng - $2::double precision as west_deg,
@@ -130,16 +142,15 @@ select g.geofence_id, g.store_id, g.name, g.geometry, g.radius_m, g.dwell_s, g.a
          case when meridian.aside_deg < 90 then asind(least(1, cosd($1) * sind(meridian.aside_deg)))
               else 90 - abs($1) end) as at_least_m
  ) as apart
- where g.max_lat >= $1 - $3::double precision / 110000 and g.min_lat <= $1 + $3 / 110000
-   and apart.at_least_m <= $3
-   and ($4::text is null or g.store_id = $4)
-   and ($5::text[] is null or g.store_id = any ($5))
-   and ($6::boolean is null or g.active = $6)
-   and ($7::double precision is null or (
-       g.max_lat >= $8::double precision and g.min_lat <= $10::double precision
+ where apart.at_least_m <= $3::double precision
+   and ($8::text is null or g.store_id = $8)
+   and ($9::text[] is null or g.store_id = any ($9))
+   and ($10::boolean is null or g.active = $10)
+   and ($11::double precision is null or (
+       g.max_lat >= $12::double precision and g.min_lat <= $14::double precision
        and case
-           when g.min_lng <= g.max_lng and $7 <= $9::double precision then g.min_lng <= $9 and g.max_lng >= $7
-           when g.min_lng <= g.max_lng or $7 <= $9 then g.min_lng <= $9 or g.max_lng >= $7
+           when g.min_lng <= g.max_lng and $11 <= $13::double precision then g.min_lng <= $13 and g.max_lng >= $11
+           when g.min_lng <= g.max_lng or $11 <= $13 then g.min_lng <= $13 or g.max_lng >= $11
            else true
        end))
  order by apart.at_least_m, g.geofence_id;
