@@ -19,7 +19,7 @@ import numpy as np
 
 from geo_service.geofences.geodesy import Floats, ecef, ecef_many, shortest_chord_m
 from geo_service.geofences.geometry import Area, Circle, Shape
-from geo_service.geofences.polygon import Bools
+from geo_service.geofences.meridian import Bools
 
 # The resolution at which points are looked up.
 FINE = 9

@@ -1,5 +1,6 @@
 """A geofence as its managers see it: a GeoJSON Feature. Read with every problem at once, and written back the same."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -133,7 +134,18 @@ class _Sent(NamedTuple):
 
 
 _VALIDATOR = Validator(FenceFeature)
+# Some 200 corners, which take 4 ms.
+_LARGE_BYTES = 8_000
 _NAME = re.compile(NAME_PATTERN)
+
+
+async def read_feature_aside(
+    body: bytes, *, geofence_id: str | None = None, repair: bool = False
+) -> CheckedFence | RefusedFence:
+    """`read_feature`, in a thread where it takes long (10,000 corners: 0.15 s): pings are answered meanwhile."""
+    if len(body) <= _LARGE_BYTES:
+        return read_feature(body, geofence_id=geofence_id, repair=repair)
+    return await asyncio.to_thread(read_feature, body, geofence_id=geofence_id, repair=repair)
 
 
 def read_feature(body: bytes, *, geofence_id: str | None = None, repair: bool = False) -> CheckedFence | RefusedFence:

@@ -19,7 +19,7 @@ from geo_service.geofences.fence_feature import (
     RefusedFence,
     RepairChange,
     WrittenFence,
-    read_feature,
+    read_feature_aside,
     stored_feature,
 )
 from geo_service.geofences.fence_rows import (
@@ -185,7 +185,7 @@ class _Fences:
 
     async def put(self, call: Call[None, PutQuery]) -> Answer:
         geofence_id = call.path["geofence_id"]
-        read = read_feature(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
+        read = await read_feature_aside(await call.read(), geofence_id=geofence_id, repair=call.query.repair)
 
         async def write(conn: Connection) -> _Written:
             locked = await lock(conn, _store_ids(read), [geofence_id])
@@ -200,7 +200,7 @@ class _Fences:
         async def write(conn: Connection) -> _Written:
             row = _own_row(await conn.fetchrow(_SQL.lock_geofence, geofence_id), call)
             merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
-            read = read_feature(merged, geofence_id=geofence_id, repair=call.query.repair)
+            read = await read_feature_aside(merged, geofence_id=geofence_id, repair=call.query.repair)
             stores = {row["store_id"]: LatLng(lat=row["entrance_lat"], lng=row["entrance_lng"])}
             if read.store_id not in stores:
                 stores = (await lock(conn, _store_ids(read), [])).stores

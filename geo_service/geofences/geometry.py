@@ -19,7 +19,8 @@ from geo_service.geofences.geodesy import (
     geodesic_distances_m,
     wrap_lng,
 )
-from geo_service.geofences.polygon import Area, Bools, Bounds, Ring
+from geo_service.geofences.meridian import Bools
+from geo_service.geofences.polygon import Area, Bounds, Ring
 
 __all__ = ["Area", "Bounds", "Circle", "LocalFrame", "Ring", "Shape", "geodesic_distance_m"]
 

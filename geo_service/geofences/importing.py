@@ -14,7 +14,7 @@ import msgspec
 from geo_service.database.database import Connection, Database
 from geo_service.database.errors import DatabaseUnavailable, TransientConflict
 from geo_service.geofences.feature_stream import MOST_FEATURE_CHARS, BrokenStreamError, split_features
-from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature
+from geo_service.geofences.fence_feature import CheckedFence, RefusedFence, read_feature_aside
 from geo_service.geofences.fence_rows import Editor, lock, problems_of, write_fences
 from geo_service.geofences.loading import Applied
 from geo_service.geofences.placement import FenceRules
@@ -80,7 +80,7 @@ async def import_features(
     try:
         try:
             async for body in split_features(chunks, lines=lines):
-                await run.take(_read(body, repair), len(body or b""))
+                await run.take(await _read(body, repair), len(body or b""))
                 # Reading a feature takes up to some milliseconds; others wait for the event loop.
                 await asyncio.sleep(0)
             await run.finish()
@@ -96,11 +96,11 @@ async def import_features(
     return run.result()
 
 
-def _read(body: bytes | None, repair: bool) -> Read:
+async def _read(body: bytes | None, repair: bool) -> Read:
     if body is None:
         return _refused(f"is too large; at most {MOST_FEATURE_CHARS:,} characters")
     try:
-        return read_feature(body, repair=repair)
+        return await read_feature_aside(body, repair=repair)
     except Problem as unreadable:
         return _refused(unreadable.detail)
 

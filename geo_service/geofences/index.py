@@ -21,7 +21,7 @@ from geo_service.geofences.geodesy import (
     Floats,
 )
 from geo_service.geofences.geometry import Circle, Shape
-from geo_service.geofences.polygon import Bools
+from geo_service.geofences.meridian import Bools
 from geo_service.geofences.table import Cells, CellTable, Integers
 
 # `near` looks at every cell within reach: beyond this it would be slow.

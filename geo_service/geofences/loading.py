@@ -11,6 +11,7 @@ from geo_service.database.database import Connection, Database
 from geo_service.database.queries import load_queries
 from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.footprint import Footprint
+from geo_service.geofences.geometry import Area
 from geo_service.geofences.packed import IndexedShape, indexed, is_older, pack, unpack
 from geo_service.geofences.registry import Fence
 from geo_service.geofences.stores import Store
@@ -32,6 +33,8 @@ _FENCES = load_queries(__file__, "fences.sql")
 # Rows fetched at a time, and made into fences before the event loop may do something else.
 _FETCHED = 1000
 _IN_ONE_GO = 100
+# A shape with more takes milliseconds to answer the first question; no ping shall wait for that.
+_MANY_VERTICES = 500
 
 
 class LoadedFences(NamedTuple):
@@ -82,6 +85,8 @@ async def _take(rows: Sequence[Row], loaded: LoadedFences) -> list[Row]:
         if known is None:
             unreadable.append(row)
         else:
+            if isinstance(known.shape, Area) and known.shape.vertices > _MANY_VERTICES:
+                await asyncio.to_thread(known.shape.warm_up)
             loaded.fences.append(fence_of(row, known))
         if number % _IN_ONE_GO == 0:
             await asyncio.sleep(0)

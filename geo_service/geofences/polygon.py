@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from math import ceil, floor, inf
+from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
 from geo_service.geofences import ellipsoid_area, nearest
@@ -30,17 +29,12 @@ from geo_service.geofences.geodesy import (
     longest_geodesic_m,
     wrap_lng,
 )
+from geo_service.geofences.meridian import TOLERANCE_DEG, Bools, crossings, cut_at_antimeridian, is_inside
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
-
-# Rounding must not push a point of the boundary outside: 1e-9 degrees are 0.1 mm, far below the promised 1 cm.
-_TOLERANCE_DEG = 1e-9
 # Up to this many vertices a loop in Python beats the cost of calling GEOS.
 _FEW_VERTICES = 64
 # Lines in lng/lat and geodesics are nearly the same within so many degrees.
 _SMALL_DEG = 0.5
-# Comparisons held in memory at a time when many points meet many edges.
-_BLOCK = 2_000_000
 # Beyond this radius the far side of the globe may be inside: do not reason about discs any more.
 _DISC_LIMIT_M = 8_000_000.0
 
@@ -87,9 +81,9 @@ class Area:
             if lng < west or lng > east:
                 return False
         if chains is not None:
-            return _inside(chains, lat, lng)
+            return is_inside(chains, lat, lng)
         return bool(shapely.intersects_xy(self._prepared, lng, lat)) or bool(
-            shapely.dwithin(self._prepared, shapely.Point(lng, lat), _TOLERANCE_DEG)
+            shapely.dwithin(self._prepared, shapely.Point(lng, lat), TOLERANCE_DEG)
         )
 
     def contains_many(self, lats: Floats, lngs: Floats) -> Bools:
@@ -108,12 +102,12 @@ class Area:
 
     def _contains_many_unwrapped(self, lats: Floats, lngs: Floats) -> Bools:
         if self.vertices <= _FEW_VERTICES:
-            odd, edge = _crossings(self._chains, lats, lngs)
+            odd, edge = crossings(self._chains, lats, lngs)
             return odd | edge
         geometry = self._prepared
         inside: Bools = shapely.intersects_xy(geometry, lngs, lats)
         missed = np.flatnonzero(~inside)
-        inside[missed] = shapely.dwithin(geometry, shapely.points(lngs[missed], lats[missed]), _TOLERANCE_DEG)
+        inside[missed] = shapely.dwithin(geometry, shapely.points(lngs[missed], lats[missed]), TOLERANCE_DEG)
         return inside
 
     def signed_distance_m(self, lat: float, lng: float) -> float:
@@ -128,9 +122,9 @@ class Area:
 
     def _contains_many_polar(self, lats: Floats, lngs: Floats) -> Bools:
         # On a chain that is cut at ±180 both ends of a parallel must be the same meridian.
-        odd, edge = _crossings(self._chains, lats, np.where(lngs == 180.0, -180.0, lngs))
+        odd, edge = crossings(self._chains, lats, np.where(lngs == 180.0, -180.0, lngs))
         seam = np.flatnonzero(np.abs(lngs) == 180.0)
-        edge[seam] |= _crossings(self._chains, lats[seam], np.full(len(seam), 180.0))[1]
+        edge[seam] |= crossings(self._chains, lats[seam], np.full(len(seam), 180.0))[1]
         north, south = self._poles_inside
         inside: Bools = (odd ^ self._north_pole_odd) | edge
         inside[lats >= 90.0] = north
@@ -198,6 +192,11 @@ class Area:
         than `spacing_m / 2` from one of them. Longitudes may exceed ±180."""
         return nearest.points_along(nearest.edges_of(self._outline.chains), spacing_m)
 
+    def warm_up(self) -> None:
+        """Derives what follows now, and not with the first question: with thousands of vertices it takes some 20 ms."""
+        self.contains(*self.centre)
+        self.signed_distance_m(*self.centre)
+
     # -- derived once, when first needed ---------------------------------------------------------------------------
 
     @cached_property
@@ -239,7 +238,7 @@ class Area:
     def _chains(self) -> tuple[nearest.Chain, ...]:
         """(lngs, lats) of open or closed lines whose crossings with a meridian tell inside from outside."""
         if self._polar:
-            return tuple(piece for ring in self.rings() for piece in _cut_at_antimeridian(ring))
+            return tuple(piece for ring in self.rings() for piece in cut_at_antimeridian(ring.lngs, ring.lats))
         return tuple((ring.lngs, ring.lats) for ring in self.rings())
 
     @cached_property
@@ -260,71 +259,3 @@ def planar(parts: Iterable[tuple[Ring, ...]]) -> Any:  # a shapely geometry; sha
         for part in parts
     ]
     return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
-
-
-def _inside(chains: Iterable[nearest.Chain], lat: float, lng: float) -> bool:
-    """Counts the edges between the point and the north along its meridian (even-odd rule)."""
-    inside = False
-    above, below = lat + _TOLERANCE_DEG, lat - _TOLERANCE_DEG
-    for lngs, lats in chains:
-        x1 = lngs[0]
-        y1 = lats[0]
-        east1 = x1 > lng
-        for x2, y2 in zip(lngs, lats):  # noqa: B905  `strict` would cost a tenth of this hot loop
-            east2 = x2 > lng
-            if east1 is not east2:
-                y = y1 + (lng - x1) * (y2 - y1) / (x2 - x1)
-                if y > above:
-                    inside = not inside
-                elif y >= below:
-                    return True
-            elif x2 == lng and (y2 == lat or (x1 == lng and (y1 > lat) is not (y2 > lat))):
-                return True
-            x1 = x2
-            y1 = y2
-            east1 = east2
-    return inside
-
-
-def _crossings(chains: Iterable[nearest.Chain], lats: Floats, lngs: Floats) -> tuple[Bools, Bools]:
-    """`_inside` for arrays, the same arithmetic: (odd number of edges to the north, on an edge) of each point."""
-    odd = np.zeros(len(lats), np.bool_)
-    edge = np.zeros(len(lats), np.bool_)
-    for chain_lngs, chain_lats in chains:
-        x = np.frombuffer(chain_lngs)
-        y = np.frombuffer(chain_lats)
-        size = max(1, _BLOCK // len(x))
-        for start in range(0, len(lats), size):
-            block = slice(start, start + size)
-            lat, lng = lats[block], lngs[block]
-            east = x > lng[:, None]
-            point, i = np.nonzero(east[:, 1:] != east[:, :-1])
-            crossing = y[i] + (lng[point] - x[i]) * (y[i + 1] - y[i]) / (x[i + 1] - x[i])
-            north_of = crossing > lat[point] + _TOLERANCE_DEG
-            odd[block] ^= np.bincount(point[north_of], minlength=len(lat)) % 2 == 1
-            edge[block][point[~north_of & (crossing >= lat[point] - _TOLERANCE_DEG)]] = True
-            point, i = np.nonzero(x == lng[:, None])
-            before = np.maximum(i - 1, 0)
-            vertical = (x[before] == x[i]) & ((y[before] > lat[point]) != (y[i] > lat[point]))
-            edge[block][point[(y[i] == lat[point]) | vertical]] = True
-    return odd, edge
-
-
-def _cut_at_antimeridian(ring: Ring) -> Iterator[nearest.Chain]:
-    """The ring as lines with all longitudes in [-180, 180]."""
-    xs, ys = array("d", [ring.lngs[0]]), array("d", [ring.lats[0]])
-    for x, y in zip(ring.lngs[1:], ring.lats[1:], strict=True):
-        x0, y0 = xs[-1], ys[-1]
-        # The multiples of 360 after 180 that lie strictly between the two ends of this edge.
-        seams = range(180 + 360 * floor((min(x0, x) + 180) / 360), ceil(max(x0, x)), 360)
-        for seam in sorted((s for s in seams if min(x0, x) < s < max(x0, x)), reverse=x < x0):
-            xs.append(seam)
-            ys.append(y0 + (seam - x0) * (y - y0) / (x - x0))
-        xs.append(x)
-        ys.append(y)
-    start = 0
-    for i in range(1, len(xs)):
-        if i == len(xs) - 1 or (xs[i] + 180) % 360 == 0:
-            turn = 360 * floor(((xs[start] + xs[start + 1]) / 2 + 180) / 360)
-            yield array("d", [v - turn for v in xs[start : i + 1]]), ys[start : i + 1]
-            start = i

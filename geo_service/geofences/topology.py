@@ -64,8 +64,7 @@ def check_part(rings: Sequence[Ring], path: str, notes: Notes) -> bool:
     outer = _plane(rings[0])
     good = True
     holes: list[tuple[int, Geometry]] = []
-    for i, ring in enumerate(rings[1:], start=1):
-        hole = _plane(ring)
+    for i, hole in enumerate(map(_plane, rings[1:]), start=1):
         if shapely.covers(outer, hole):
             holes.append((i, hole))
             continue
@@ -292,8 +291,8 @@ def _crossing(line: Geometry) -> tuple[int, int, tuple[float, float]]:
         if i >= j:
             continue
         meeting = shapely.intersection(edges[i], edges[j])
-        neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1 and corners[0] == corners[-1])
-        if neighbours and meeting.geom_type == "Point":
+        are_neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1 and corners[0] == corners[-1])
+        if are_neighbours and meeting.geom_type == "Point":
             continue
         # Two edges may meet within rounding only.
         x, y = corners[j] if meeting.is_empty else meeting.coords[0]
