@@ -1,6 +1,7 @@
 """The pool against a real Postgres, over a link that breaks."""
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from geo_service.database import database as database_module
 from geo_service.database.database import Connection, Database, open_connection
 from geo_service.database.embedded import EmbeddedPostgres
 from geo_service.database.errors import (
+    DatabaseError,
     DatabaseMisconfigured,
     DatabaseUnavailable,
     TransactionAborted,
@@ -80,6 +82,33 @@ async def test_tenant_must_be_a_uuid(database: Database) -> None:
     with pytest.raises(ValueError, match="badly formed"):
         async with database.tenant("'; reset role; --"):
             pass
+
+
+async def test_a_tenant_goes_with_its_transaction(database_dsn: str, tenant_id: str) -> None:
+    """Sessions are not reset between users, so nothing may outlive the transaction, however it ends."""
+    database = await Database.connect(database_dsn, pool_size=1)
+
+    async def cancelled() -> None:
+        async with asyncio.timeout(0.05), database.tenant(tenant_id) as conn:
+            await conn.execute("select pg_sleep(1)")
+
+    async def failed() -> None:
+        async with database.tenant(tenant_id) as conn:
+            await conn.execute("select 1 / 0")
+
+    async def committed() -> None:
+        async with database.tenant(tenant_id, readonly=True) as conn:
+            assert await conn.fetchval("select geo_tenant()::text") == tenant_id
+            assert await conn.fetchval("select current_setting('transaction_read_only')") == "on"
+
+    for use in (cancelled, failed, committed):
+        with contextlib.suppress(TimeoutError, DatabaseError, asyncpg.PostgresError):
+            await use()
+        async with database.connection() as conn:
+            assert not await conn.fetchval("select current_setting('geo.tenant', true)"), use.__name__
+            async with conn.transaction():
+                assert not await conn.fetchval("select current_setting('geo.tenant', true)"), use.__name__
+    await database.close(patience_s=1)
 
 
 async def test_transaction_is_all_or_nothing(database: Database, owner: Connection, tenant_id: str) -> None:
