@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import h3.api.basic_int as h3
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geo_service.geofences.geometry import Circle, Shape
@@ -61,6 +61,7 @@ def crowds(draw: st.DrawFn) -> tuple[dict[str, Shape], tuple[float, float]]:
 
 @examples(200)
 @given(crowds(), magnitudes(0, 3.3))
+@example(({"rim": Circle(9.04369477050382e-06, 0.0, 1.0)}, (1.808829391048613e-05, 0.0)), 1.0)
 def test_lookups_equal_asking_every_shape(crowd: tuple[dict[str, Shape], tuple[float, float]], within_m: float) -> None:
     fences, (lat, lng) = crowd
     index = _index_of(fences)
