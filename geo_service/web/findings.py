@@ -199,21 +199,19 @@ class _Walk:
         if depth > MOST_NESTING:
             self.tell(path, f"is nested too deeply; at most {MOST_NESTING} levels")
         elif isinstance(raw, str):
-            self._free_text(raw, path)
+            if (flaw := text_flaw(raw)) is not None:
+                self.tell(path, flaw)
         elif isinstance(raw, dict):
             for key, item in raw.items():
                 key_path = _key(path, key)
-                self._free_text(key, key_path)
+                if (flaw := text_flaw(key)) is not None:
+                    self.tell(key_path, f"as a key {flaw}")
                 self._free(item, key_path, depth + 1)
         elif isinstance(raw, list):
             for index, item in enumerate(raw):
                 self._free(item, f"{path}[{index}]", depth + 1)
         elif not free_value_fits(raw):
             self.tell(path, "is out of range; numbers must fit into 64 bits")
-
-    def _free_text(self, text: str, path: str) -> None:
-        if (flaw := text_flaw(text)) is not None:
-            self.tell(path, flaw)
 
 
 def _problems_of(info: mi.Type, raw: object) -> list[FieldProblem]:

@@ -94,6 +94,7 @@ def changed(value: Any, path: tuple[Any, ...], change: object) -> Any:
 @given(st.sampled_from(paths_into(GOOD)), JSON_VALUES, st.booleans(), st.booleans())
 @example(("id",), False, False, False)
 @example(("geometry",), {"\x00": 2**63}, False, False)
+@example(("properties", "metadata"), {"k": {"\x00": 2**63}}, False, False)
 @examples(500)
 def test_whatever_stands_in_a_feature_is_taken_or_refused_with_a_place(
     path: tuple[Any, ...], change: object, repair: bool, put: bool
