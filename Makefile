@@ -40,7 +40,7 @@ test: check
 	PYTHONHASHSEED=0 $(BIN)/pytest -n auto --dist loadfile
 
 nightly: install
-	GEO_TEST_PROFILE=nightly $(BIN)/pytest -n auto --timeout 0 tests/unit/geofences
+	GEO_TEST_PROFILE=nightly $(BIN)/pytest -n auto --timeout 0 tests/unit/geofences tests/unit/shapes
 
 bench: install
 	$(BIN)/geo-service bench

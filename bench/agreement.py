@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.fence_map import Points
 from bench.lookup_engines import Engine, Pair
 from bench.outlines import SHARE_LOST
-from geo_service.geofences.geometry import Circle, Shape
+from geo_service.shapes.geometry import Circle, Shape
 
 # Rounding may put a point so near a boundary on either side.
 _ROUNDING_M = 1e-3

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import cos, exp, log, pi, radians, sin
 from typing import Literal, TypeAlias
 
-from geo_service.geofences.feature import parse_geometry
-from geo_service.geofences.geodesy import LocalFrame
-from geo_service.geofences.geometry import Circle, Shape
+from geo_service.shapes.geodesy import LocalFrame
+from geo_service.shapes.geojson import parse_geometry
+from geo_service.shapes.geometry import Circle, Shape
 
 MapName: TypeAlias = Literal["city", "uniform"]
 Kind: TypeAlias = Literal["ping", "hot"]

@@ -25,7 +25,7 @@ from bench.memory import bytes_from_malloc, bytes_held
 from bench.outlines import Geometries, outlines
 from bench.postgis import PostGIS
 from bench.postgis_server import PostgisUnavailableError, find_or_fetch, running
-from geo_service.geofences.geometry import Area, Circle, Shape
+from geo_service.shapes.geometry import Area, Circle, Shape
 
 Tell: TypeAlias = Callable[[str], None]
 

@@ -10,8 +10,8 @@ import shapely
 
 from bench.fence_map import Points
 from bench.outlines import Geometries, outlines
-from geo_service.geofences.geometry import Shape
 from geo_service.geofences.index import GeofenceIndex
+from geo_service.shapes.geometry import Shape
 
 # (number of a point, number of a geofence that contains it)
 Pair: TypeAlias = tuple[int, int]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from geo_service.geofences.geodesy import Floats, LocalFrame
-from geo_service.geofences.geometry import Area, Circle, Shape
+from geo_service.shapes.geodesy import Floats, LocalFrame
+from geo_service.shapes.geometry import Area, Circle, Shape
 
 CORNERS = 64
 # What a 64-gon leaves of a circle's radius in the middle of its sides, so that much of it the other engines miss.

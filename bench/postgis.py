@@ -15,7 +15,7 @@ from bench.fence_map import Points
 from bench.lookup_engines import Pair
 from bench.outlines import Geometries, outlines
 from geo_service.database.queries import load_queries
-from geo_service.geofences.geometry import Shape
+from geo_service.shapes.geometry import Shape
 
 T = TypeVar("T")
 

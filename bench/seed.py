@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from geo_service.geofences.geometry import Circle
 from geo_service.geofences.packed import indexed, pack
+from geo_service.shapes.geometry import Circle
 from geo_service.tenants.tenants import create_tenant
 from geo_service.web.credentials import new_credential
 

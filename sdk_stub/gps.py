@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from geo_service.geofences.geodesy import LocalFrame
+from geo_service.shapes.geodesy import LocalFrame
 from sdk_stub.walks import Point, Walk
 from sdk_stub.wire import Activity, Fix, Platform
 

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from geo_service.geofences.geodesy import geodesic_distance_m
+from geo_service.shapes.geodesy import geodesic_distance_m
 from sdk_stub.wire import Fix, Next
 
 SHORTEST_INTERVAL_S: Final = 1.0

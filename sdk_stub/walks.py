@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from geo_service.geofences.geodesy import LocalFrame, geodesic_distance_m, wrap_lng
+from geo_service.shapes.geodesy import LocalFrame, geodesic_distance_m, wrap_lng
 
 WALKING_MPS: Final = 1.34
 """Free walking speed (Weidmann 1993), with its spread between people."""

@@ -1,1 +1,1 @@
-"""Geofences: exact shapes, their GeoJSON, the H3 cells that stand for them, and the index that finds them."""
+"""Geofences: the H3 cells that stand for their shapes, the index that finds them, and the calls of their managers."""

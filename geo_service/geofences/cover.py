@@ -17,9 +17,9 @@ import h3.api.basic_int as h3
 import msgspec
 import numpy as np
 
-from geo_service.geofences.geodesy import Floats, ecef, ecef_many, shortest_chord_m
-from geo_service.geofences.geometry import Area, Circle, Shape
-from geo_service.geofences.meridian import Bools
+from geo_service.shapes.geodesy import Floats, ecef, ecef_many, shortest_chord_m
+from geo_service.shapes.geometry import Area, Circle, Shape
+from geo_service.shapes.meridian import Bools
 
 # The resolution at which points are looked up.
 FINE = 9

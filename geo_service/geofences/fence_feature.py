@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import msgspec
 
 from geo_service.context.opening_hours import opening_hours_problem
-from geo_service.geofences.feature import Change, Repaired, parse_geometry, repair_geometry, to_geojson
-from geo_service.geofences.geometry import Shape
 from geo_service.geofences.packed import IndexedShape, indexed
 from geo_service.geofences.stores import Tag
+from geo_service.shapes.geojson import Change, Repaired, parse_geometry, repair_geometry, to_geojson
+from geo_service.shapes.geometry import Shape
 from geo_service.web.problems import Problem
 from geo_service.web.validation import Validator, parse_json
 from geo_service.web.wire import NAME_PATTERN, Body, FieldProblem, Id, ShortText, to_json

@@ -11,7 +11,6 @@ from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
 from geo_service.geofences.bulk_routes import bulk_endpoints
 from geo_service.geofences.cover import cover
-from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.fence_feature import (
     CheckedFence,
     FenceFeature,
@@ -39,6 +38,7 @@ from geo_service.geofences.loading import Applied, Row
 from geo_service.geofences.match_routes import MatchedTenant, match_endpoint
 from geo_service.geofences.placement import FenceRules
 from geo_service.geofences.store_routes import WRITERS, only_own_stores
+from geo_service.shapes.geojson import stored_shape
 from geo_service.web.auth import Principal
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.merge_patch import MEDIA_TYPE, merge_patch

@@ -8,10 +8,10 @@ import msgspec
 
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
-from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.fence_feature import FenceFeature, stored_feature
-from geo_service.geofences.geometry import Circle
 from geo_service.geofences.loading import Row
+from geo_service.shapes.geojson import stored_shape
+from geo_service.shapes.geometry import Circle
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
 from geo_service.web.wire import FieldProblem, Id, Latitude, Longitude
 

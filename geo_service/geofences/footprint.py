@@ -5,8 +5,8 @@ from math import tan
 import msgspec
 
 from geo_service.geofences.cover import Cover, cover
-from geo_service.geofences.geodesy import MIN_CURVATURE_RADIUS_M, RADIANS, LocalFrame
-from geo_service.geofences.geometry import Shape
+from geo_service.shapes.geodesy import MIN_CURVATURE_RADIUS_M, RADIANS, LocalFrame
+from geo_service.shapes.geometry import Shape
 
 # Centre (lat, lng); what turns degrees from there into shares of the shape's outer radius, northward and eastward; and
 # the square of the share within which a point is surely inside. Beyond a share of 1 it is surely outside.

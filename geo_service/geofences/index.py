@@ -15,14 +15,14 @@ import numpy as np
 
 from geo_service.geofences.cover import FINE, RESOLUTIONS, ancestor_bits, cells_near
 from geo_service.geofences.footprint import Footprint, footprint
-from geo_service.geofences.geodesy import (
+from geo_service.geofences.table import Cells, CellTable, Integers
+from geo_service.shapes.geodesy import (
     MAX_METRES_PER_DEGREE,
     MIN_METRES_PER_DEGREE,
     Floats,
 )
-from geo_service.geofences.geometry import Circle, Shape
-from geo_service.geofences.meridian import Bools
-from geo_service.geofences.table import Cells, CellTable, Integers
+from geo_service.shapes.geometry import Circle, Shape
+from geo_service.shapes.meridian import Bools
 
 # `near` looks at every cell within reach: beyond this it would be slow.
 MAX_NEAR_M = 10_000.0

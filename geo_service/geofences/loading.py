@@ -9,12 +9,12 @@ import structlog
 
 from geo_service.database.database import Connection, Database
 from geo_service.database.queries import load_queries
-from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.footprint import Footprint
-from geo_service.geofences.geometry import Area
 from geo_service.geofences.packed import IndexedShape, indexed, is_older, pack, unpack
 from geo_service.geofences.registry import Fence
 from geo_service.geofences.stores import Store
+from geo_service.shapes.geojson import stored_shape
+from geo_service.shapes.geometry import Area
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import LatLng
 

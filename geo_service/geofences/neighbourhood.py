@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import h3.api.basic_int as h3
 
 from geo_service.geofences.cover import FINE, cells_near
-from geo_service.geofences.geodesy import geodesic_distance_m
-from geo_service.geofences.geometry import Shape
 from geo_service.geofences.registry import FenceRegistry
+from geo_service.shapes.geodesy import geodesic_distance_m
+from geo_service.shapes.geometry import Shape
 
 RESOLUTION = FINE
 # No point of such a cell is farther from its middle (the largest ones measure 230 m, and are distorted a little).

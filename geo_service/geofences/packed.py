@@ -10,8 +10,8 @@ from array import array
 import msgspec
 
 from geo_service.geofences.footprint import Footprint, footprint
-from geo_service.geofences.geometry import Area, Circle, Ring, Shape
-from geo_service.geofences.polygon import Pole
+from geo_service.shapes.geometry import Area, Circle, Ring, Shape
+from geo_service.shapes.polygon import Pole
 
 # Count it up with every change of what `pack` answers for the same shape: a test knows.
 FORMAT = 1

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import msgspec
 
-from geo_service.geofences.geodesy import geodesic_distance_m, wrap_lng
-from geo_service.geofences.geometry import Area, Circle, Shape
+from geo_service.shapes.geodesy import geodesic_distance_m, wrap_lng
+from geo_service.shapes.geometry import Area, Circle, Shape
 from geo_service.web.wire import FieldProblem, LatLng
 
 # A part of a multipolygon may lie as far away as so many radii of the largest part that is near: islands of a country.

@@ -3,10 +3,10 @@
 import math
 
 from geo_service.geofences.footprint import Footprint
-from geo_service.geofences.geometry import Shape
 from geo_service.geofences.index import GeofenceIndex
 from geo_service.geofences.schedule import Schedule
 from geo_service.geofences.stores import Store
+from geo_service.shapes.geometry import Shape
 
 
 class Fence:

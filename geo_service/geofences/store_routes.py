@@ -5,10 +5,10 @@ from typing import Any
 from geo_service.database.database import Connection, Database
 from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
-from geo_service.geofences.feature import stored_shape
 from geo_service.geofences.loading import Applied, Row, store_of
 from geo_service.geofences.placement import FenceRules, too_far_m
 from geo_service.geofences.stores import Store, StoreBody
+from geo_service.shapes.geojson import stored_shape
 from geo_service.web.auth import Principal
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of

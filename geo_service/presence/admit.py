@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from geo_service.geofences.geodesy import geodesic_distance_m
 from geo_service.presence.fix import Fix, Ping, fix_of
 from geo_service.presence.policy import AdmissionPolicy
+from geo_service.shapes.geodesy import geodesic_distance_m
 
 RejectionReason: TypeAlias = Literal[
     "no_location_consent",

@@ -4,8 +4,8 @@ import math
 
 import msgspec
 
-from geo_service.geofences.geodesy import LocalFrame
 from geo_service.presence.fix import Fix
+from geo_service.shapes.geodesy import LocalFrame
 
 # A pair of fixes closer in time than this says more about noise than about speed; one further apart than the other
 # bound says where the phone went, not how it moves now.

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from geo_service.geofences.feature import Problem, parse_geometry
 from geo_service.geofences.registry import Fence, FenceRegistry
+from geo_service.shapes.geojson import Problem, parse_geometry
 
 MOST_BYTES = 2_000_000_000
 

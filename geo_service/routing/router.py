@@ -5,8 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from geo_service.geofences.geodesy import geodesic_distance_m
 from geo_service.pushes.provider import Platform
+from geo_service.shapes.geodesy import geodesic_distance_m
 
 # Planning value for the ratio of walking to straight distance in towns; a street grid's worst case is 1.41.
 DETOUR = 1.3

@@ -11,9 +11,9 @@ import pytest
 import shapely
 from geographiclib.geodesic import Geodesic
 
-from geo_service.geofences.feature import Repaired, parse_geometry, repair_geometry, stored_shape, to_geojson
-from geo_service.geofences.geometry import Area, Circle, Shape
 from geo_service.geofences.index import GeofenceIndex
+from geo_service.shapes.geojson import Repaired, parse_geometry, repair_geometry, stored_shape, to_geojson
+from geo_service.shapes.geometry import Area, Circle, Shape
 
 # Their inputs are not closed, or cross themselves.
 REPAIRABLE = {"issues-187"}

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from geo_service.geofences.feature import parse_geometry
-from geo_service.geofences.geometry import Area, Circle
+from geo_service.shapes.geojson import parse_geometry
+from geo_service.shapes.geometry import Area, Circle
 from tests.integration.manager_rig import ANYWHERE, ManagerRig, circle, square
 
 STORES = ("s1", "s2")

@@ -7,8 +7,8 @@ import pytest
 
 from geo_service.database.database import Connection, Database, open_connection
 from geo_service.database.feed import Change
-from geo_service.geofences.geometry import Circle
 from geo_service.geofences.loading import load_fences
+from geo_service.shapes.geometry import Circle
 from tests.integration.manager_rig import ManagerRig
 
 LAT, LNG = 48.13743, 11.57549

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from geo_service.database.database import Connection, Database, open_connection
-from geo_service.geofences.geometry import Circle
 from geo_service.geofences.packed import FORMAT, indexed, pack, unpack
 from geo_service.live import LiveTenants
+from geo_service.shapes.geometry import Circle
 from tests.integration.manager_rig import ManagerRig
 
 LAT, LNG = 48.13743, 11.57549

@@ -8,8 +8,8 @@ from bench.agreement import WrongAnswersError, all_pairs, check_agreement
 from bench.fence_map import Points, make_fences, make_points
 from bench.lookup_engines import Ours, Pair, STRtree
 from bench.outlines import SHARE_LOST, outlines
-from geo_service.geofences.geodesy import destination
-from geo_service.geofences.geometry import Circle
+from geo_service.shapes.geodesy import destination
+from geo_service.shapes.geometry import Circle
 
 CIRCLE = Circle(48.0, 11.0, 400.0)
 SLIVER_M = CIRCLE.radius_m * SHARE_LOST

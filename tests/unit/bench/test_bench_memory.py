@@ -11,7 +11,7 @@ import shapely
 from bench.fence_map import make_fences
 from bench.lookup_engines import Ours
 from bench.memory import bytes_from_malloc, bytes_held
-from geo_service.geofences.geometry import Area, Circle
+from geo_service.shapes.geometry import Area, Circle
 
 
 def test_an_index_costs_what_was_allocated_for_it() -> None:

@@ -6,7 +6,7 @@ import shapely
 
 from bench.fence_map import make_fences
 from bench.outlines import CORNERS, SHARE_LOST, outlines
-from geo_service.geofences.geometry import Area, Circle, geodesic_distance_m
+from geo_service.shapes.geometry import Area, Circle, geodesic_distance_m
 
 
 def test_a_circle_becomes_a_64_gon_with_its_corners_on_the_circle() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.fence_map import KINDS, MAPS, MapName, Points, make_changes, make_fences, make_points
-from geo_service.geofences.geometry import Area, Circle, geodesic_distance_m
+from geo_service.shapes.geometry import Area, Circle, geodesic_distance_m
 
 
 @pytest.mark.parametrize("fence_map", MAPS)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.geofences.table import CellTable
-from tests.unit.geofences.fence_strategies import examples
+from tests.unit.shapes.shape_strategies import examples
 
 CELLS = sorted(h3.grid_disk(h3.latlng_to_cell(52.5, 13.4, 9), 6)) + sorted(h3.grid_disk(h3.latlng_to_cell(0, 0, 5), 2))
 # Cells which all belong into the first slot of one segment, and have to make room for each other.

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.geofences.cover import FINE, RESOLUTIONS, ancestor_bits, cells_near, cover
-from geo_service.geofences.geodesy import destination
-from geo_service.geofences.geometry import Circle, Shape
-from tests.unit.geofences.fence_strategies import (
+from geo_service.shapes.geodesy import destination
+from geo_service.shapes.geometry import Circle, Shape
+from tests.unit.shapes.shape_strategies import (
     area,
     circles,
     examples,

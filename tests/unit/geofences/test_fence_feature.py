@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from geo_service.geofences.feature import parse_geometry, stored_shape, to_geojson
 from geo_service.geofences.fence_feature import (
     CheckedFence,
     RefusedFence,
@@ -18,10 +17,11 @@ from geo_service.geofences.fence_feature import (
     stored_feature,
 )
 from geo_service.geofences.fence_rows import _row
-from geo_service.geofences.geometry import Shape
+from geo_service.shapes.geojson import parse_geometry, stored_shape, to_geojson
+from geo_service.shapes.geometry import Shape
 from geo_service.web.problems import Problem
 from geo_service.web.wire import to_json
-from tests.unit.geofences.fence_strategies import circles, examples, polar_caps, stars
+from tests.unit.shapes.shape_strategies import circles, examples, polar_caps, stars
 
 GOOD: dict[str, Any] = {
     "type": "Feature",

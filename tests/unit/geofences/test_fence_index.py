@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geometry import Circle, Shape
 from geo_service.geofences.index import MAX_NEAR_M, GeofenceIndex
-from tests.unit.geofences.fence_strategies import (
+from geo_service.shapes.geometry import Circle, Shape
+from tests.unit.shapes.shape_strategies import (
     area,
     examples,
     floats,

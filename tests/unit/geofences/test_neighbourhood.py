@@ -5,10 +5,10 @@ import random
 import pytest
 
 from geo_service.geofences import neighbourhood
-from geo_service.geofences.geometry import Circle
 from geo_service.geofences.neighbourhood import Neighbourhoods
 from geo_service.geofences.registry import Fence
 from geo_service.live import LiveTenant
+from geo_service.shapes.geometry import Circle
 
 
 def fence(name: str, lat: float, lng: float, radius_m: float, tag: str = "") -> Fence:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geometry import Circle, Shape
 from geo_service.geofences.packed import FORMAT, indexed, is_older, pack, unpack
-from tests.unit.geofences.fence_strategies import area, examples, shapes
+from geo_service.shapes.geometry import Circle, Shape
+from tests.unit.shapes.shape_strategies import area, examples, shapes
 
 SHOP = Circle(60.17, 24.94, 120.0)
 COURT = area(

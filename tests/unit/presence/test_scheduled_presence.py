@@ -4,7 +4,6 @@ from datetime import datetime
 
 import msgspec
 
-from geo_service.geofences.geometry import Circle
 from geo_service.geofences.registry import Fence, FenceRegistry
 from geo_service.geofences.stores import Store
 from geo_service.presence.fix import Fix
@@ -12,6 +11,7 @@ from geo_service.presence.locate import locate
 from geo_service.presence.policy import DEFAULT
 from geo_service.presence.track import Presence, TrackState, step
 from geo_service.presence.triggers import NoTriggers, Triggers
+from geo_service.shapes.geometry import Circle
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import LatLng
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_service.geofences.geodesy import LocalFrame
+from geo_service.shapes.geodesy import LocalFrame
 from sdk_stub.gps import CITY, EXACT, SUBURB, URBAN_CANYON, Environment, Receiver
 from sdk_stub.walks import Walk, walk_along
 from sdk_stub.wire import Platform

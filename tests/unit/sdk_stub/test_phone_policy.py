@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geodesy import destination
+from geo_service.shapes.geodesy import destination
 from sdk_stub.policy import LONGEST_RETRY_S, NextAction, Report, next_action, retry_in_s
 from sdk_stub.wire import Fix, Next
 

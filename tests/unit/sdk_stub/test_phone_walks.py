@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geodesy import destination, geodesic_distance_m
+from geo_service.shapes.geodesy import destination, geodesic_distance_m
 from sdk_stub.walks import Pause, Walk, passes_at, stay_at, walk_along, walking_speed_mps
 
 SHORT = [(50.0, 8.0), (50.001, 8.0), (50.001, 8.002)]

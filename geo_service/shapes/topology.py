@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geo_service.geofences.ellipsoid_area import ring_area_m2
-from geo_service.geofences.polygon import Ring, planar
-from geo_service.geofences.rings import Notes, at
-from geo_service.geofences.seams import is_flat_map, sewn
+from geo_service.shapes.ellipsoid_area import ring_area_m2
+from geo_service.shapes.polygon import Ring, planar
+from geo_service.shapes.rings import Notes, at
+from geo_service.shapes.seams import is_flat_map, sewn
 
 # Less is not a place but a slip: nothing of it is farther than 1 cm from its boundary.
 MIN_AREA_M2 = 0.01

@@ -11,8 +11,8 @@ from geographiclib.geodesic import Geodesic
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from geo_service.geofences.feature import parse_geometry
-from geo_service.geofences.geometry import Area, Circle, Shape
+from geo_service.shapes.geojson import parse_geometry
+from geo_service.shapes.geometry import Area, Circle, Shape
 
 _FACTOR = 150 if os.environ.get("GEO_TEST_PROFILE") == "nightly" else 1
 _PENTAGONS = [h3.cell_to_latlng(cell) for cell in h3.get_pentagons(9)]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from geo_service.geofences import topology
-from geo_service.geofences.geometry import Area, Circle, Ring, Shape
-from geo_service.geofences.rings import (
+from geo_service.shapes import topology
+from geo_service.shapes.geometry import Area, Circle, Ring, Shape
+from geo_service.shapes.rings import (
     Change,
     Notes,
     Position,
@@ -18,7 +18,7 @@ from geo_service.geofences.rings import (
     shown,
     unwrap,
 )
-from geo_service.geofences.seams import is_flat_map, sewn
+from geo_service.shapes.seams import is_flat_map, sewn
 
 __all__ = ["Change", "Problem", "Repaired", "parse_geometry", "repair_geometry", "stored_shape", "to_geojson"]
 

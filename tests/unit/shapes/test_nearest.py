@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geometry import Area
-from tests.unit.geofences.fence_strategies import (
+from geo_service.shapes.geometry import Area
+from tests.unit.shapes.shape_strategies import (
     area,
     examples,
     floats,

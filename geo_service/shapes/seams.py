@@ -11,8 +11,8 @@ from itertools import pairwise
 from math import atan2, pi, tau
 from typing import TypeAlias
 
-from geo_service.geofences.ellipsoid_area import ring_area_m2
-from geo_service.geofences.polygon import Pole, Ring
+from geo_service.shapes.ellipsoid_area import ring_area_m2
+from geo_service.shapes.polygon import Pole, Ring
 
 _Corner: TypeAlias = tuple[float, float]
 _Edge: TypeAlias = tuple[_Corner, _Corner]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from geo_service.geofences.geodesy import E2, FLATTENING, RADIANS, SEMI_MAJOR_M, Floats
+from geo_service.shapes.geodesy import E2, FLATTENING, RADIANS, SEMI_MAJOR_M, Floats
 
 _E = sqrt(E2)
 _SEMI_MINOR_M = SEMI_MAJOR_M * (1 - FLATTENING)

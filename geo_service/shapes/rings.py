@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import isfinite, radians, sin
 from typing import TypeAlias, cast
 
-from geo_service.geofences.polygon import Pole, Ring
+from geo_service.shapes.polygon import Pole, Ring
 
 Position: TypeAlias = tuple[float, float]
 

@@ -10,10 +10,10 @@ import shapely
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from geo_service.geofences.feature import Problem, Repaired, parse_geometry, repair_geometry, stored_shape, to_geojson
-from geo_service.geofences.geometry import Area, Circle, Shape
-from geo_service.geofences.rings import MAX_PROBLEMS
-from tests.unit.geofences.fence_strategies import area, examples, shapes
+from geo_service.shapes.geojson import Problem, Repaired, parse_geometry, repair_geometry, stored_shape, to_geojson
+from geo_service.shapes.geometry import Area, Circle, Shape
+from geo_service.shapes.rings import MAX_PROBLEMS
+from tests.unit.shapes.shape_strategies import area, examples, shapes
 
 SQUARE = [[13.0, 52.0], [13.1, 52.0], [13.1, 52.1], [13.0, 52.1], [13.0, 52.0]]
 BOW_TIE = [[13.0, 52.0], [13.1, 52.1], [13.1, 52.0], [13.0, 52.1], [13.0, 52.0]]

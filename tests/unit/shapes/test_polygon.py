@@ -10,9 +10,9 @@ from geographiclib.geodesic import Geodesic
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geometry import Area
-from geo_service.geofences.polygon import Ring, planar
-from tests.unit.geofences.fence_strategies import (
+from geo_service.shapes.geometry import Area
+from geo_service.shapes.polygon import Ring, planar
+from tests.unit.shapes.shape_strategies import (
     area,
     examples,
     floats,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from geo_service.geofences import geodesy
-from tests.unit.geofences.fence_strategies import (
+from geo_service.shapes import geodesy
+from tests.unit.shapes.shape_strategies import (
     examples,
     floats,
     magnitudes,

@@ -6,8 +6,8 @@ from geographiclib.geodesic import Geodesic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.geofences.geometry import Circle
-from tests.unit.geofences.fence_strategies import (
+from geo_service.shapes.geometry import Circle
+from tests.unit.shapes.shape_strategies import (
     circles,
     examples,
     floats,

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from geo_service.geofences.geodesy import (
+from geo_service.shapes.geodesy import (
     MAX_METRES_PER_DEGREE,
     RADIANS,
     SEMI_MAJOR_M,

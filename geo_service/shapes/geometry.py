@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from geo_service.geofences.geodesy import (
+from geo_service.shapes.geodesy import (
     MIN_METRES_PER_DEGREE,
     RADIANS,
     Floats,
@@ -19,8 +19,8 @@ from geo_service.geofences.geodesy import (
     geodesic_distances_m,
     wrap_lng,
 )
-from geo_service.geofences.meridian import Bools
-from geo_service.geofences.polygon import Area, Bounds, Ring
+from geo_service.shapes.meridian import Bools
+from geo_service.shapes.polygon import Area, Bounds, Ring
 
 __all__ = ["Area", "Bounds", "Circle", "LocalFrame", "Ring", "Shape", "geodesic_distance_m"]
 

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from geo_service.geofences.geodesy import Floats
-from geo_service.geofences.nearest import Chain
+from geo_service.shapes.geodesy import Floats
+from geo_service.shapes.nearest import Chain
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 

@@ -1,7 +1,7 @@
 """Polygons and multipolygons with holes on the WGS 84 ellipsoid, edges straight in lng/lat (RFC 7946).
 
 A ring is kept unwrapped: its longitudes run on past ±180, so that every edge is the short way from vertex to vertex.
-A ring that ends 360° from where it began goes round a pole. Build areas with `feature.parse_geometry`, which
+A ring that ends 360° from where it began goes round a pole. Build areas with `geojson.parse_geometry`, which
 guarantees what this module assumes: closed, simple rings, holes inside, parts apart.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import shapely
 
-from geo_service.geofences import ellipsoid_area, nearest
-from geo_service.geofences.geodesy import (
+from geo_service.shapes import ellipsoid_area, nearest
+from geo_service.shapes.geodesy import (
     MAX_DISTANCE_M,
     MAX_METRES_PER_DEGREE,
     RADIANS,
@@ -29,7 +29,7 @@ from geo_service.geofences.geodesy import (
     longest_geodesic_m,
     wrap_lng,
 )
-from geo_service.geofences.meridian import TOLERANCE_DEG, Bools, crossings, cut_at_antimeridian, is_inside
+from geo_service.shapes.meridian import TOLERANCE_DEG, Bools, crossings, cut_at_antimeridian, is_inside
 
 # Up to this many vertices a loop in Python beats the cost of calling GEOS.
 _FEW_VERTICES = 64
