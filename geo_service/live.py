@@ -96,6 +96,8 @@ class LiveTenants:
                 fresh = LiveTenant()
                 await self._reload(fresh, tenant_id, None, None, None)
                 self._tenants[tenant_id] = fresh
+        # What was read back before went into the memory that is gone.
+        self._known.clear()
         self._count()
 
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -129,7 +131,8 @@ class LiveTenants:
         written_by = await self._reload(live, tenant_id, edited["store"], edited["geofence"], edited["campaign"])
         if len(self._known) > MOST_KNOWN:
             self._known.clear()
-        self._known.update(((tenant_id, geofence_id), xid) for geofence_id, xid in written_by.items())
+        if live is self.tenant(tenant_id):
+            self._known.update(((tenant_id, geofence_id), xid) for geofence_id, xid in written_by.items())
 
     def _is_known(self, change: Change) -> bool:
         """Whether this edit was read back here when it was made, so that the feed tells nothing new."""

@@ -14,7 +14,7 @@ from geo_service.geofences.packed import IndexedShape, indexed, is_older, pack, 
 from geo_service.geofences.registry import Fence
 from geo_service.geofences.stores import Store
 from geo_service.shapes.geojson import stored_shape
-from geo_service.shapes.geometry import Area
+from geo_service.shapes.geometry import Area, Shape
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import LatLng
 
@@ -33,7 +33,7 @@ _FENCES = load_queries(__file__, "fences.sql")
 # Rows fetched at a time, and made into fences before the event loop may do something else.
 _FETCHED = 1000
 _IN_ONE_GO = 100
-# A shape with more takes milliseconds to answer the first question; no ping shall wait for that.
+# A shape with more takes milliseconds to be indexed, and to answer its first question; no ping shall wait for that.
 _MANY_VERTICES = 500
 
 
@@ -85,7 +85,7 @@ async def _take(rows: Sequence[Row], loaded: LoadedFences) -> list[Row]:
         if known is None:
             unreadable.append(row)
         else:
-            if isinstance(known.shape, Area) and known.shape.vertices > _MANY_VERTICES:
+            if isinstance(known.shape, Area) and _is_large(known.shape):
                 await asyncio.to_thread(known.shape.warm_up)
             loaded.fences.append(fence_of(row, known))
         if number % _IN_ONE_GO == 0:
@@ -104,14 +104,19 @@ async def _from_geometry(conn: Connection, rows: Sequence[Row], loaded: LoadedFe
         if geofence_id not in geometries:
             continue
         try:
-            known = indexed(stored_shape(geometries[geofence_id]["geometry"], geometries[geofence_id]["radius_m"]))
+            shape = stored_shape(geometries[geofence_id]["geometry"], geometries[geofence_id]["radius_m"])
         except (ValueError, TypeError, LookupError) as failure:
             # One row that was mended by hand must not keep the others out of memory.
             _LOG.error("geofence_unreadable", geofence_id=geofence_id, error=type(failure).__name__)
             continue
+        known = await asyncio.to_thread(indexed, shape) if _is_large(shape) else indexed(shape)
         loaded.fences.append(fence_of(row, known))
         if not row["packed"] or is_older(row["packed"]):
             loaded.unpacked.append((geofence_id, known, geometries[geofence_id]["row_state"]))
+
+
+def _is_large(shape: Shape) -> bool:
+    return isinstance(shape, Area) and shape.vertices > _MANY_VERTICES
 
 
 async def keep_packed(conn: Connection, unpacked: Sequence[UnpackedFence]) -> None:

@@ -105,3 +105,11 @@ async def test_a_delete_of_ones_own_stays_deleted(rig: Rig, by_hand: Connection)
     await by_hand.execute("delete from geofences")
     await rig.told(by_hand)
     assert rig.radius_m() is None
+
+
+async def test_an_edit_read_back_before_all_was_loaded_anew_is_read_again(rig: Rig, by_hand: Connection) -> None:
+    """The load may have read the geofence before the edit was made."""
+    await rig.put_fence("f1", "s1", radius_m=100)
+    await rig.live.load()
+    await rig.told(by_hand)
+    assert rig.reads == 2
