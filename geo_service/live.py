@@ -150,8 +150,7 @@ class LiveTenants:
         async with live.reloading:
             stores, campaigns = list[Store](), list[tuple[str, Campaign]]()
             if geofence_ids is None:
-                async with self._database.tenant(tenant_id, readonly=True) as connection:
-                    loaded = await load_all_fences(connection)
+                loaded = await load_all_fences(self._database, tenant_id)
             else:
                 loaded = await load_fences(self._database, tenant_id, geofence_ids)
             if store_ids != [] or campaign_ids != []:
@@ -212,7 +211,9 @@ async def _take_fences(live: LiveTenant, fences: Sequence[tuple[Fence, Footprint
         if number % FENCES_IN_ONE_GO == 0:
             await asyncio.sleep(0)
         live.put_fence(fence, known)
-    for geofence_id in _missing(asked, {fence.geofence_id for fence, _ in fences}):
+    for number, geofence_id in enumerate(_missing(asked, {fence.geofence_id for fence, _ in fences})):
+        if number % FENCES_IN_ONE_GO == 0:
+            await asyncio.sleep(0)
         live.remove_fence(geofence_id)
 
 

@@ -723,7 +723,7 @@ CREATE OR REPLACE FUNCTION public.geofences_in_box(west double precision, south 
 AS $function$
     select * from geofences
      where max_lat - min_lat <= 0.05 and min_lng <= max_lng
-       and min_lat >= south - 0.05 and min_lat <= north and max_lat >= south
+       and min_lat >= south - 0.0501 and min_lat <= north and max_lat >= south
        and case when west <= east then min_lng <= east and max_lng >= west
                 else min_lng <= east or max_lng >= west end
      union all

@@ -1,6 +1,5 @@
 """A geofence as its managers see it: a GeoJSON Feature. Read with every problem at once, and written back the same."""
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -8,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import msgspec
 
 from geo_service.context.opening_hours import opening_hours_problem
+from geo_service.geofences.aside import aside
 from geo_service.geofences.packed import IndexedShape, indexed
 from geo_service.geofences.stores import Tag
 from geo_service.shapes.geojson import Change, Repaired, parse_geometry, repair_geometry, to_geojson
@@ -145,7 +145,7 @@ async def read_feature_aside(
     """`read_feature`, in a thread where it takes long (10,000 corners: 0.15 s): pings are answered meanwhile."""
     if len(body) <= _LARGE_BYTES:
         return read_feature(body, geofence_id=geofence_id, repair=repair)
-    return await asyncio.to_thread(read_feature, body, geofence_id=geofence_id, repair=repair)
+    return await aside(read_feature, body, geofence_id=geofence_id, repair=repair)
 
 
 def read_feature(body: bytes, *, geofence_id: str | None = None, repair: bool = False) -> CheckedFence | RefusedFence:

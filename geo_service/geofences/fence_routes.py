@@ -10,7 +10,6 @@ from geo_service.database.database import Connection, Database
 from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
 from geo_service.geofences.bulk_routes import bulk_endpoints
-from geo_service.geofences.cover import cover
 from geo_service.geofences.fence_feature import (
     CheckedFence,
     FenceFeature,
@@ -34,11 +33,11 @@ from geo_service.geofences.fence_rows import (
 )
 from geo_service.geofences.fence_search import FencesQuery, search_fences
 from geo_service.geofences.history_routes import history_endpoint
-from geo_service.geofences.loading import Applied, Row
+from geo_service.geofences.loading import Applied
 from geo_service.geofences.match_routes import MatchedTenant, match_endpoint
 from geo_service.geofences.placement import FenceRules
 from geo_service.geofences.store_routes import WRITERS, only_own_stores
-from geo_service.shapes.geojson import stored_shape
+from geo_service.geofences.stored_shapes import Row, shape_of
 from geo_service.web.auth import Principal
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.merge_patch import MEDIA_TYPE, merge_patch
@@ -165,12 +164,13 @@ class _Fences:
             return Answer(await search_fences(conn, call.query, list(own) if own is not None else None))
 
     async def get(self, call: Call[None, None]) -> Answer:
-        row = await self._row(call)
-        return Answer(stored_feature(row), etag=version_of(row).etag)
+        return Answer(stored_feature(row := await self._row(call)), etag=version_of(row).etag)
 
     async def cells(self, call: Call[None, None]) -> Answer:
-        row = await self._row(call)
-        cells = cover(stored_shape(row["geometry"], row["radius_m"]))
+        known = await shape_of(await self._row(call))
+        if known is None:
+            raise Problem(409, "The geometry in the database cannot be read; send the geofence again (PUT).")
+        cells = known.footprint.cells
         return Answer(
             FenceCells(
                 resolutions=list(cells.resolutions),
@@ -197,14 +197,20 @@ class _Fences:
         geofence_id = call.path["geofence_id"]
         patch = _PATCH_VALIDATOR.from_json(await call.read())
 
-        async def write(conn: Connection) -> _Written:
-            row = _own_row(await conn.fetchrow(_SQL.lock_geofence, geofence_id), call)
+        async def read(row: Row) -> CheckedFence | RefusedFence:
             merged = to_json(merge_patch(msgspec.to_builtins(stored_feature(row)), patch))
-            read = await read_feature_aside(merged, geofence_id=geofence_id, repair=call.query.repair)
-            stores = {row["store_id"]: LatLng(lat=row["entrance_lat"], lng=row["entrance_lng"])}
-            if read.store_id not in stores:
-                stores = (await lock(conn, _store_ids(read), [])).stores
-            return await self._write(conn, call, read, stores, locked_fence(row))
+            return await read_feature_aside(merged, geofence_id=geofence_id, repair=call.query.repair)
+
+        async def write(conn: Connection) -> _Written:
+            row = _own_row(await conn.fetchrow(_SQL.get_geofence, geofence_id), call)
+            patched = await read(row)
+            locked = await lock(conn, {row["store_id"], *_store_ids(patched)}, [geofence_id])
+            before = locked.fences.get(geofence_id)
+            if before != locked_fence(row):
+                # Somebody else has edited it until the lock was had; now nobody does.
+                patched = await read(_own_row(await conn.fetchrow(_SQL.get_geofence, geofence_id), call))
+                locked.stores.update((await lock(conn, _store_ids(patched), [])).stores)
+            return await self._write(conn, call, patched, locked.stores, before)
 
         return await self._answer(call, await self._database.run(call.principal.tenant_id, write))
 

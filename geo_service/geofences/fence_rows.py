@@ -8,8 +8,8 @@ import msgspec
 
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
+from geo_service.geofences.fence_columns import derived_columns
 from geo_service.geofences.fence_feature import CheckedFence, RefusedFence
-from geo_service.geofences.packed import pack
 from geo_service.geofences.placement import FenceRules, placement_problems
 from geo_service.web.preconditions import etag_of
 from geo_service.web.wire import FieldProblem, LatLng
@@ -103,8 +103,7 @@ def version_of(row: Mapping[str, Any]) -> FenceVersion:
 
 
 def _row(fence: CheckedFence) -> dict[str, Any]:
-    properties, bounds = fence.feature.properties, fence.shape.bounds
-    lat, lng = fence.shape.centre
+    properties = fence.feature.properties
     return {
         "geofence_id": fence.geofence_id,
         "store_id": properties.store_id,
@@ -116,11 +115,5 @@ def _row(fence: CheckedFence) -> dict[str, Any]:
         "schedule": properties.schedule,
         "tags": properties.tags,
         "metadata": properties.metadata,
-        "centre_lat": lat,
-        "centre_lng": lng,
-        "min_lat": bounds.south,
-        "max_lat": bounds.north,
-        "min_lng": bounds.west,
-        "max_lng": bounds.east,
-        "packed": "\\x" + pack(fence.known).hex(),
+        **derived_columns(fence.known),
     }

@@ -9,8 +9,7 @@ import msgspec
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
 from geo_service.geofences.fence_feature import FenceFeature, stored_feature
-from geo_service.geofences.loading import Row
-from geo_service.shapes.geojson import stored_shape
+from geo_service.geofences.stored_shapes import Row, shape_of, signed_distance_m
 from geo_service.shapes.geometry import Circle
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
 from geo_service.web.wire import FieldProblem, Id, Latitude, Longitude
@@ -96,8 +95,10 @@ async def _nearest(
     async for row in conn.cursor(_SQL.near_geofences, lat, lng, within_m, *around, *filters, *box, prefetch=_FETCHED):
         if len(found) > query.limit and row["at_least_m"] > found[-1][0]:
             break
-        shape = stored_shape(row["geometry"], row["radius_m"])
-        distance_m = max(0.0, -shape.signed_distance_m(lat, lng))
+        known = await shape_of(row)
+        if known is None:
+            continue
+        distance_m = max(0.0, -await signed_distance_m(known.shape, lat, lng))
         if distance_m <= within_m and (distance_m, row["geofence_id"]) > after:
             insort(found, (distance_m, row["geofence_id"], row), key=lambda item: item[:2])
             del found[query.limit + 1 :]

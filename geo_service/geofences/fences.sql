@@ -49,18 +49,9 @@ returning geofence_id, version, updated_at;
 
 -- name: get_geofence
 -- $1 geofence_id.
-select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at
+select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedule, tags, metadata, version, updated_at,
+       packed
   from geofences where geofence_id = $1;
-
--- name: lock_geofence
--- The geofence with its store's entrance. Until the end of the transaction nobody else writes the one, or moves the
--- other. $1 geofence_id.
-select g.geofence_id, g.store_id, g.name, g.geometry, g.radius_m, g.dwell_s, g.active, g.schedule, g.tags, g.metadata,
-       g.version, g.updated_at, s.entrance_lat, s.entrance_lng
-  from geofences g
-  join stores s using (tenant_id, store_id)
- where g.geofence_id = $1
-   for update of g for key share of s;
 
 -- name: delete_geofence
 -- $1 geofence_id, $2 now (Unix s), $3 who deletes, $4 whether it is an import: for the history.
@@ -121,7 +112,7 @@ select geofence_id, store_id, name, geometry, radius_m, dwell_s, active, schedul
 -- A degree of latitude has at least 110,574 m (WGS 84); 110,000 leaves room for taking the earth as a sphere. Filters as
 -- above, $8 store_id, $9 stores, $10 active, and $11..$14 a box (west may be null: none).
 select g.geofence_id, g.store_id, g.name, g.geometry, g.radius_m, g.dwell_s, g.active, g.schedule, g.tags, g.metadata,
-       g.version, g.updated_at, apart.at_least_m
+       g.version, g.updated_at, g.packed, apart.at_least_m
   from geofences_in_box($4, $5, $6, $7) g
  cross join lateral (
      select greatest(g.min_lat - $1::double precision, $1 - g.max_lat, 0) as north_deg,
@@ -184,8 +175,19 @@ select geofence_id, geometry, radius_m, xmin::text as row_state from geofences w
 select set_config('geo.derived', 'on', true);
 
 -- name: keep_packed
--- Keeps what was packed anew, unless the row was edited since: $1 geofence_ids, $2 packed, $3 row_state of each.
+-- Keeps what follows from the geometries of these rows ($1, jsonb), unless a row was edited since it was in `row_state`,
+-- or is being edited.
+with sent as materialized (
+    select * from jsonb_to_recordset($1) as s (
+        geofence_id text, row_state text, packed bytea, centre_lat double precision, centre_lng double precision,
+        min_lat double precision, max_lat double precision, min_lng double precision, max_lng double precision)),
+free as materialized (
+    select g.geofence_id
+      from geofences g join sent using (geofence_id)
+     where g.xmin::text = sent.row_state
+       for update of g skip locked)
 update geofences g
-   set packed = s.packed
-  from unnest($1::text[], $2::bytea[], $3::text[]) as s (geofence_id, packed, row_state)
- where g.geofence_id = s.geofence_id and g.xmin::text = s.row_state;
+   set packed = sent.packed, centre_lat = sent.centre_lat, centre_lng = sent.centre_lng, min_lat = sent.min_lat,
+       max_lat = sent.max_lat, min_lng = sent.min_lng, max_lng = sent.max_lng
+  from sent join free using (geofence_id)
+ where g.geofence_id = sent.geofence_id;

@@ -8,7 +8,7 @@ import msgspec
 from geo_service.database.database import Database
 from geo_service.database.queries import load_queries
 from geo_service.geofences.fence_rows import COMMAND_LINE
-from geo_service.geofences.loading import Row
+from geo_service.geofences.stored_shapes import Row
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
 from geo_service.web.problems import not_found

@@ -2,23 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import structlog
 
 from geo_service.database.database import Connection, Database
 from geo_service.database.queries import load_queries
+from geo_service.geofences.aside import aside, is_large
+from geo_service.geofences.fence_columns import derived_columns
 from geo_service.geofences.footprint import Footprint
-from geo_service.geofences.packed import IndexedShape, indexed, is_older, pack, unpack
+from geo_service.geofences.packed import IndexedShape, is_older, unpack
 from geo_service.geofences.registry import Fence
+from geo_service.geofences.stored_shapes import Row, shape_from_geometry
 from geo_service.geofences.stores import Store
-from geo_service.shapes.geojson import stored_shape
-from geo_service.shapes.geometry import Area, Shape
+from geo_service.shapes.geometry import Area
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import LatLng
 
-Row: TypeAlias = Mapping[str, Any]
 Applied: TypeAlias = Callable[[str, str, Sequence[str]], Awaitable[None]]
 """`await applied(tenant_id, kind, ids)` when rows were written: this process then knows them. Others hear of it
 through the change feed."""
@@ -33,8 +34,6 @@ _FENCES = load_queries(__file__, "fences.sql")
 # Rows fetched at a time, and made into fences before the event loop may do something else.
 _FETCHED = 1000
 _IN_ONE_GO = 100
-# A shape with more takes milliseconds to be indexed, and to answer its first question; no ping shall wait for that.
-_MANY_VERTICES = 500
 
 
 class LoadedFences(NamedTuple):
@@ -55,13 +54,14 @@ async def load_stores(conn: Connection, store_ids: Sequence[str] | None) -> list
     return [store_of(row) for row in rows]
 
 
-async def load_all_fences(conn: Connection) -> LoadedFences:
-    """Every active geofence. `conn` is in a transaction of the tenant."""
-    loaded = LoadedFences([], [], {})
-    cursor = await conn.cursor(_FENCES.all_active_geofences)
-    while rows := await cursor.fetch(_FETCHED):
-        if unreadable := await _take(rows, loaded):
-            await _from_geometry(conn, unreadable, loaded)
+async def load_all_fences(database: Database, tenant_id: str) -> LoadedFences:
+    """Every active geofence of the tenant."""
+    loaded, unreadable = LoadedFences([], [], {}), list[Row]()
+    async with database.tenant(tenant_id, readonly=True) as conn:
+        cursor = await conn.cursor(_FENCES.all_active_geofences)
+        while rows := await cursor.fetch(_FETCHED):
+            unreadable += await _take(rows, loaded)
+    await _take_from_geometry(database, tenant_id, unreadable, loaded)
     return loaded
 
 
@@ -71,9 +71,7 @@ async def load_fences(database: Database, tenant_id: str, geofence_ids: Sequence
     if geofence_ids:
         rows = await database.call(_FENCES.active_geofences_by_id, uuid.UUID(tenant_id), geofence_ids)
         loaded.written_by.update((row["geofence_id"], row["written_by"]) for row in rows)
-        if unreadable := await _take(rows, loaded):
-            async with database.tenant(tenant_id, readonly=True) as conn:
-                await _from_geometry(conn, unreadable, loaded)
+        await _take_from_geometry(database, tenant_id, await _take(rows, loaded), loaded)
     return loaded
 
 
@@ -85,46 +83,41 @@ async def _take(rows: Sequence[Row], loaded: LoadedFences) -> list[Row]:
         if known is None:
             unreadable.append(row)
         else:
-            if isinstance(known.shape, Area) and _is_large(known.shape):
-                await asyncio.to_thread(known.shape.warm_up)
+            if isinstance(known.shape, Area) and is_large(known.shape):
+                await aside(known.shape.warm_up)
             loaded.fences.append(fence_of(row, known))
         if number % _IN_ONE_GO == 0:
             await asyncio.sleep(0)
     return unreadable
 
 
-async def _from_geometry(conn: Connection, rows: Sequence[Row], loaded: LoadedFences) -> None:
-    """Takes geofences from what their managers have sent."""
-    found = await conn.fetch(_FENCES.geometries_by_id, [row["geofence_id"] for row in rows])
-    geometries = {row["geofence_id"]: row for row in found}
-    for row in rows:
-        await asyncio.sleep(0)
-        geofence_id = row["geofence_id"]
-        # Deleted meanwhile.
-        if geofence_id not in geometries:
-            continue
-        try:
-            shape = stored_shape(geometries[geofence_id]["geometry"], geometries[geofence_id]["radius_m"])
-        except (ValueError, TypeError, LookupError) as failure:
-            # One row that was mended by hand must not keep the others out of memory.
-            _LOG.error("geofence_unreadable", geofence_id=geofence_id, error=type(failure).__name__)
-            continue
-        known = await asyncio.to_thread(indexed, shape) if _is_large(shape) else indexed(shape)
-        loaded.fences.append(fence_of(row, known))
-        if not row["packed"] or is_older(row["packed"]):
-            loaded.unpacked.append((geofence_id, known, geometries[geofence_id]["row_state"]))
-
-
-def _is_large(shape: Shape) -> bool:
-    return isinstance(shape, Area) and shape.vertices > _MANY_VERTICES
+async def _take_from_geometry(database: Database, tenant_id: str, rows: Sequence[Row], loaded: LoadedFences) -> None:
+    """Takes geofences from what their managers have sent, page by page: it takes long, and no transaction waits."""
+    for start in range(0, len(rows), _IN_ONE_GO):
+        page = rows[start : start + _IN_ONE_GO]
+        async with database.tenant(tenant_id, readonly=True) as conn:
+            found = await conn.fetch(_FENCES.geometries_by_id, [row["geofence_id"] for row in page])
+        geometries = {row["geofence_id"]: row for row in found}
+        for row in page:
+            await asyncio.sleep(0)
+            sent = geometries.get(row["geofence_id"])
+            known = await shape_from_geometry(sent) if sent is not None else None
+            if sent is None or known is None:
+                continue
+            loaded.fences.append(fence_of(row, known))
+            if not row["packed"] or is_older(row["packed"]):
+                loaded.unpacked.append((row["geofence_id"], known, sent["row_state"]))
 
 
 async def keep_packed(conn: Connection, unpacked: Sequence[UnpackedFence]) -> None:
-    """Packs geofences, so that the next start reads them at once. `conn` is in a transaction of the tenant."""
+    """Packs geofences, so that the next start reads them at once, and sets the columns that follow from their shapes.
+    `conn` is in a transaction of the tenant."""
     await conn.execute(_FENCES.derive_only)
-    ids = [geofence_id for geofence_id, _, _ in unpacked]
-    packed = [pack(known) for _, known, _ in unpacked]
-    await conn.execute(_FENCES.keep_packed, ids, packed, [row_state for _, _, row_state in unpacked])
+    rows = [
+        {"geofence_id": geofence_id, "row_state": row_state, **derived_columns(known)}
+        for geofence_id, known, row_state in unpacked
+    ]
+    await conn.execute(_FENCES.keep_packed, rows)
 
 
 def store_of(row: Row) -> Store:

@@ -58,13 +58,15 @@ def unpack(packed: bytes) -> IndexedShape | None:
     """What was packed; None if it was in another format: make it anew from the GeoJSON."""
     try:
         read = _decode(packed)
+        if read.format != FORMAT or not (read.circle or read.parts):
+            return None
+        if read.circle is not None:
+            return IndexedShape(Circle(*read.circle), read.area_m2, read.footprint)
+        parts = [tuple([Ring(_doubles(x), _doubles(y), pole) for x, y, pole in part]) for part in read.parts]
     except (msgspec.DecodeError, ValueError):
         return None
-    if read.format != FORMAT:
+    if not all(part and all(len(ring.lngs) == len(ring.lats) > 1 for ring in part) for part in parts):
         return None
-    if read.circle is not None:
-        return IndexedShape(Circle(*read.circle), read.area_m2, read.footprint)
-    parts = [tuple([Ring(_doubles(x), _doubles(y), pole) for x, y, pole in part]) for part in read.parts]
     return IndexedShape(Area(tuple(parts)), read.area_m2, read.footprint)
 
 

@@ -5,16 +5,18 @@ from typing import Any
 from geo_service.database.database import Connection, Database
 from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
-from geo_service.geofences.loading import Applied, Row, store_of
+from geo_service.geofences.aside import aside, is_large
+from geo_service.geofences.loading import Applied, store_of
 from geo_service.geofences.placement import FenceRules, too_far_m
+from geo_service.geofences.stored_shapes import Row, shape_of
 from geo_service.geofences.stores import Store, StoreBody
-from geo_service.shapes.geojson import stored_shape
+from geo_service.shapes.geometry import Shape
 from geo_service.web.auth import Principal
 from geo_service.web.endpoint import Answer, Call, Endpoint
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
 from geo_service.web.preconditions import check_preconditions, etag_of
 from geo_service.web.problems import Problem, conflict, forbidden, not_found
-from geo_service.web.wire import Id
+from geo_service.web.wire import Id, LatLng
 
 _SQL = load_queries(__file__, "stores.sql")
 
@@ -153,9 +155,8 @@ class _Stores:
             return
         limit_m, left_behind = self._rules.store_distance_m, list[str]()
         async for row in conn.cursor(_SQL.outlines_of_store, before.store_id, prefetch=100):
-            shape = stored_shape(row["geometry"], row["radius_m"])
-            is_near = too_far_m(shape, after.entrance, limit_m) is None
-            if not is_near and too_far_m(shape, before.entrance, limit_m) is None:
+            known = await shape_of(row)
+            if known is not None and await _is_left(known.shape, before.entrance, after.entrance, limit_m):
                 left_behind.append(row["geofence_id"])
                 if len(left_behind) == _NAMED:
                     break
@@ -192,6 +193,17 @@ def _etag(row: Row) -> str:
 
 def _no_store(store_id: str) -> Problem:
     return not_found(f"There is no store {store_id}, or it is not one of yours.")
+
+
+async def _is_left(shape: Shape, before: LatLng, after: LatLng, limit_m: float) -> bool:
+    """Whether a geofence that was near the entrance is no longer."""
+    if is_large(shape):
+        return await aside(_is_left_now, shape, before, after, limit_m)
+    return _is_left_now(shape, before, after, limit_m)
+
+
+def _is_left_now(shape: Shape, before: LatLng, after: LatLng, limit_m: float) -> bool:
+    return too_far_m(shape, after, limit_m) is not None and too_far_m(shape, before, limit_m) is None
 
 
 def _still_used(store_id: str, geofence_ids: list[str], in_all: int) -> Problem:

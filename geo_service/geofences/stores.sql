@@ -27,7 +27,7 @@ select geofence_id, count(*) over () as in_all from geofences where store_id = $
 
 -- name: outlines_of_store
 -- The shapes of the store's active geofences. $1 store_id.
-select geofence_id, geometry, radius_m from geofences where store_id = $1 and active order by geofence_id;
+select geofence_id, packed, geometry, radius_m from geofences where store_id = $1 and active order by geofence_id;
 
 -- name: delete_store
 -- $1 store_id.

@@ -7,6 +7,7 @@ It grows by one segment at a time, into which a part of another one moves, so th
 (linear hashing: Litwin, "A New Tool for File and Table Addressing", 1980).
 """
 
+import secrets
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -26,8 +27,10 @@ _LAST = _ITEMS - 2
 _FULL_NUMERATOR, _FULL_DENOMINATOR = 3, 8
 # One segment that is nearly full, whatever the average, makes others split until its turn comes.
 _MOST = _SLOTS - 32
-# Fibonacci hashing: 2^64 divided by the golden ratio spreads what differs in a few low digits only.
-_SPREAD = 0x9E3779B97F4A7C15
+# Multiplicative hashing, another in each process: nobody can choose cells that meet in one segment.
+_SPREAD = secrets.randbits(64) | 1
+while not 24 <= _SPREAD.bit_count() <= 40:
+    _SPREAD = secrets.randbits(64) | 1
 _SEGMENT_SHIFT = 33
 _SLOT_SHIFT = 54
 # A slot's value is a posting, or where several share the cell, how many and where in the pool they begin.

@@ -85,6 +85,8 @@ def stored_shape(geometry: Mapping[str, Any], radius_m: float | None = None) -> 
         parts.append(sewn(part) if flat else part)
     if notes.problems:
         raise ValueError(notes.problems[0].message)
+    if not parts or not all(parts):
+        raise ValueError("an area without an outline")
     return Area(tuple(topology.merge_neighbours(parts)))
 
 

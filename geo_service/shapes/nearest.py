@@ -203,7 +203,8 @@ def _far(edges: Edges, lat: float, lng: float, limit_m: float) -> float:
         if float(halves[2].max()) <= max(2e-4 * best_m, 5e-5):
             # The nearest point may be a corner, so the ends of the pieces count too.
             ends = lats - halves[0], lats, lats + halves[0], lngs - halves[1], lngs, lngs + halves[1]
-            lats, lngs = np.concatenate(ends[:3]), np.concatenate(ends[3:])
+            # Rounding may carry an end past a pole, where there are no distances.
+            lats, lngs = np.clip(np.concatenate(ends[:3]), -90.0, 90.0), np.concatenate(ends[3:])
             return float(np.min(geodesic_distances_m(lat, lng, lats, lngs)))
         halves = halves / 2
         lats = np.concatenate((lats - halves[0], lats + halves[0]))

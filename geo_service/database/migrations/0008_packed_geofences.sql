@@ -52,7 +52,7 @@ begin
 end $$;
 
 -- Where geofences are that are no taller than 0.05 degrees (5.5 km) and do not cross the antimeridian: all that begin in a
--- band of latitude can reach into it from 0.05 degrees below only. And the others, which are few.
+-- band of latitude can reach into it from 0.05 degrees below only (and rounding). And the others, which are few.
 create index geofences_by_place on geofences (tenant_id, min_lat, min_lng, max_lng)
     where max_lat - min_lat <= 0.05 and min_lng <= max_lng;
 create index geofences_of_size on geofences (tenant_id, geofence_id)
@@ -68,7 +68,7 @@ create function geofences_in_box(
     as $$
     select * from geofences
      where max_lat - min_lat <= 0.05 and min_lng <= max_lng
-       and min_lat >= south - 0.05 and min_lat <= north and max_lat >= south
+       and min_lat >= south - 0.0501 and min_lat <= north and max_lat >= south
        and case when west <= east then min_lng <= east and max_lng >= west
                 else min_lng <= east or max_lng >= west end
      union all

@@ -151,3 +151,21 @@ async def test_only_what_is_there_and_ones_own(manager_rig: ManagerRig) -> None:
     assert moved.status == 403
     assert (await manager_rig.ask("PATCH", PATH, patch, key="manager/s1")).status == 200
     assert (await manager_rig.ask("PATCH", "/v1/geofences/%00", patch)).status == 404
+
+
+async def test_patches_beside_moves_to_another_store_all_find_the_fence(manager_rig: ManagerRig) -> None:
+    async def move(number: int) -> None:
+        reply = await manager_rig.ask("PATCH", PATH, {"properties": {"store_id": f"s{number % 2 + 1}"}})
+        assert reply.status in (200, 503), reply.body
+
+    async def resize(number: int) -> int:
+        reply = await manager_rig.ask("PATCH", PATH, {"properties": {"radius_m": 100 + number}})
+        assert reply.status in (200, 503), reply.body
+        return reply.status
+
+    for start in range(0, 40, 4):
+        numbers = range(start, start + 4)
+        done = await asyncio.gather(*map(move, numbers), *map(resize, numbers))
+        assert 200 in done
+        radius_m = (await manager_rig.ask("GET", PATH)).json["properties"]["radius_m"]
+        assert radius_m in {100 + number for number in numbers} | {100}

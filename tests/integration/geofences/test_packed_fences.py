@@ -117,6 +117,8 @@ async def test_what_was_edited_meanwhile_is_not_overwritten(
         {"type": "Point", "coordinates": [1, 2]},
         {"type": "Polygon"},
         {"type": "Polygon", "coordinates": [[["x", "y"]]]},
+        {"type": "Polygon", "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]]},
+        {"type": "MultiPolygon", "coordinates": []},
         {},
     ],
 )
@@ -131,6 +133,47 @@ async def test_a_row_that_cannot_be_read_keeps_no_other_out(
     )
     registry = (await started(rig)).tenant(rig.tenant_id).registry
     assert sorted(registry.index) == ["f0", "f2"]
+    near = await rig.ask("GET", f"/v1/geofences?near={LAT},{LNG}")
+    assert [feature["id"] for feature in near.json["items"]] == ["f0", "f2"]
+    assert (await rig.ask("GET", "/v1/geofences/f1/cells")).status == 409
+    await rig.put_store("s1", entrance={"lat": LAT + 0.001, "lng": LNG})
+    await rig.put_fence("f1", "s1", radius_m=60)
+    assert (await rig.ask("GET", "/v1/geofences/f1/cells")).status == 200
+
+
+async def test_packed_rings_that_are_broken_are_made_anew(rig: ManagerRig, by_hand: Connection) -> None:
+    ring = [[LNG, LAT], [LNG + 0.01, LAT], [LNG, LAT + 0.01], [LNG, LAT]]
+    await by_hand.execute(
+        "update geofences set geometry = $1::text::jsonb, radius_m = null",
+        msgspec.json.encode({"type": "Polygon", "coordinates": [ring]}).decode(),
+    )
+    good = shape_in(await started(rig), rig)
+    packed_well = await packed(by_hand)
+    assert packed_well is not None
+    items = msgspec.msgpack.decode(packed_well)
+    lngs, lats, pole = items[2][0][0]
+    broken_parts: list[Any] = [
+        [[[lngs[:-1], lats, pole]]],
+        [[[lngs[:-8], lats, pole]]],
+        [[[b"", b"", pole]]],
+        [[]],
+        [],
+    ]
+    for parts in broken_parts:
+        broken = msgspec.msgpack.encode([*items[:2], parts, *items[3:]])
+        assert unpack(broken) is None
+        await by_hand.execute("update geofences set packed = $1", broken)
+        assert shape_in(await started(rig), rig) == good
+
+
+async def test_a_geometry_that_was_moved_by_hand_is_listed_where_it_is_after_a_start(
+    rig: ManagerRig, by_hand: Connection
+) -> None:
+    await by_hand.execute("""update geofences set geometry = '{"type": "Point", "coordinates": [30.0, -20.0]}'""")
+    await started(rig)
+    for question, found in ((f"near={LAT},{LNG}", []), ("near=-20,30", ["f1"]), ("bbox=29.9,-20.1,30.1,-19.9", ["f1"])):
+        reply = await rig.ask("GET", f"/v1/geofences?{question}")
+        assert [feature["id"] for feature in reply.json["items"]] == found, question
 
 
 async def test_thousands_come_at_once(rig: ManagerRig, by_hand: Connection) -> None:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.geofences.table import CellTable
+from geo_service.geofences.table import _SPREAD, CellTable
 from tests.unit.shapes.shape_strategies import examples
 
 CELLS = sorted(h3.grid_disk(h3.latlng_to_cell(52.5, 13.4, 9), 6)) + sorted(h3.grid_disk(h3.latlng_to_cell(0, 0, 5), 2))
 # Cells which all belong into the first slot of one segment, and have to make room for each other.
-NEIGHBOURS = [(n << 44) * pow(0x9E3779B97F4A7C15, -1, 1 << 64) % (1 << 64) for n in range(1, 600)]
+NEIGHBOURS = [(n << 44) * pow(_SPREAD, -1, 1 << 64) % (1 << 64) for n in range(1, 600)]
 TOWN = sorted(h3.grid_disk(h3.latlng_to_cell(48.1, 11.6, 9), 60))
 
 

@@ -115,3 +115,9 @@ def test_metres_north_of_a_fence_are_metres() -> None:
     assert fence.signed_distance_m(lat, lng) == pytest.approx(-123.456, abs=1e-4)
     lat, lng = oracle_destination(60.1705, 24.94, 90, 3.5)
     assert fence.signed_distance_m(lat, lng) == pytest.approx(3.5, abs=1e-4)
+
+
+@pytest.mark.parametrize(("lat", "lng"), [(85.0, 100.0), (89.5, -171.5), (-40.0, 10.0), (89.9999, 8.5), (90.0, 0.0)])
+def test_an_area_that_touches_a_pole_has_a_distance_from_everywhere(lat: float, lng: float) -> None:
+    wedge = area([[[(8, 80), (9, 80), (9, 90), (8, 90), (8, 80)]]])
+    assert abs(wedge.signed_distance_m(lat, lng)) == pytest.approx(_oracle_m(wedge, lat, lng), rel=1e-6, abs=1e-3)
