@@ -239,13 +239,18 @@ class GeofenceIndex:
         square = up * up + across * across
         inside |= square <= discs[:, 4]
         unsure = np.flatnonzero(~inside & (square <= 1.0))
-        unsure = unsure[np.argsort(handles[unsure], kind="stable")]
-        for some in np.split(unsure, np.flatnonzero(np.diff(handles[unsure])) + 1):
-            if len(some) >= _MANY_PER_SHAPE:
-                inside[some] = self._shape(int(handles[some[0]])).contains_many(lats[some], lngs[some])
-            else:
-                for i in some.tolist():
-                    inside[i] = self._shape(int(handles[i])).contains(float(lats[i]), float(lngs[i]))
+        _, group, counts = np.unique(handles[unsure], return_inverse=True, return_counts=True)
+        is_many = counts[group] >= _MANY_PER_SHAPE
+        few = unsure[~is_many]
+        shapes = self._shapes
+        for i, handle, lat, lng in zip(
+            few.tolist(), handles[few].tolist(), lats[few].tolist(), lngs[few].tolist(), strict=True
+        ):
+            shape = shapes[handle]
+            inside[i] = shape is not None and shape.contains(lat, lng)
+        for k in np.flatnonzero(counts >= _MANY_PER_SHAPE).tolist():
+            some = unsure[group == k]
+            inside[some] = self._shape(int(handles[some[0]])).contains_many(lats[some], lngs[some])
 
 
 def _depth_m(shape: Shape, lat: float, lng: float, within_m: float) -> float:
