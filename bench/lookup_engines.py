@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import shapely
 
 from bench.fence_map import Points
-from bench.outlines import Geometries, outlines
+from bench.outlines import Geometries
 from geo_service.geofences.index import GeofenceIndex
 from geo_service.shapes.geometry import Shape
 
@@ -99,6 +99,3 @@ class STRtree:
 
     def points_per_round(self, batch: int, most: int) -> int:
         return most if batch > 1 else max(1, most // 10)
-
-    def change(self, i: int, shape: Shape) -> None:
-        self.polygons[i] = outlines([shape])[0]

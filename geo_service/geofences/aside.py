@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeGuard, TypeVar
 
 from geo_service.shapes.geometry import Area, Shape
 
@@ -19,9 +19,14 @@ _MANY_VERTICES = 500
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="outlines")
 
 
-def is_large(shape: Shape) -> bool:
+def is_large(shape: Shape) -> TypeGuard[Area]:
     """Whether what is done with it for the first time belongs aside."""
     return isinstance(shape, Area) and shape.vertices > _MANY_VERTICES
+
+
+async def with_shape(shape: Shape, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`work(...)`, which asks a shape that nobody has asked before: aside where it is large, else at once."""
+    return await aside(work, *args, **kwargs) if is_large(shape) else work(*args, **kwargs)
 
 
 async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

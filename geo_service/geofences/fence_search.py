@@ -8,8 +8,9 @@ import msgspec
 
 from geo_service.database.database import Connection
 from geo_service.database.queries import load_queries
+from geo_service.geofences.aside import with_shape
 from geo_service.geofences.fence_feature import FenceFeature, stored_feature
-from geo_service.geofences.stored_shapes import Row, shape_of, signed_distance_m
+from geo_service.geofences.stored_shapes import Row, shape_of
 from geo_service.shapes.geometry import Circle
 from geo_service.web.pages import Page, PageQuery, from_cursor, page_of
 from geo_service.web.wire import FieldProblem, Id, Latitude, Longitude
@@ -98,7 +99,7 @@ async def _nearest(
         known = await shape_of(row)
         if known is None:
             continue
-        distance_m = max(0.0, -await signed_distance_m(known.shape, lat, lng))
+        distance_m = max(0.0, -await with_shape(known.shape, known.shape.signed_distance_m, lat, lng))
         if distance_m <= within_m and (distance_m, row["geofence_id"]) > after:
             insort(found, (distance_m, row["geofence_id"], row), key=lambda item: item[:2])
             del found[query.limit + 1 :]

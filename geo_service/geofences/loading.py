@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-import structlog
-
 from geo_service.database.database import Connection, Database
 from geo_service.database.queries import load_queries
 from geo_service.geofences.aside import aside, is_large
@@ -16,7 +14,6 @@ from geo_service.geofences.packed import IndexedShape, is_older, unpack
 from geo_service.geofences.registry import Fence
 from geo_service.geofences.stored_shapes import Row, shape_from_geometry
 from geo_service.geofences.stores import Store
-from geo_service.shapes.geometry import Area
 from geo_service.web.times import UtcTime
 from geo_service.web.wire import LatLng
 
@@ -27,7 +24,6 @@ through the change feed."""
 UnpackedFence: TypeAlias = tuple[str, IndexedShape, str]
 """geofence_id, its shape, and the state of the row from which it was made."""
 
-_LOG = structlog.get_logger(__name__)
 _STORES = load_queries(__file__, "stores.sql")
 _FENCES = load_queries(__file__, "fences.sql")
 
@@ -79,11 +75,11 @@ async def _take(rows: Sequence[Row], loaded: LoadedFences) -> list[Row]:
     """Takes what is packed; answers the rows of which nothing is packed that can be read here."""
     unreadable = []
     for number, row in enumerate(rows, start=1):
-        known = unpack(row["packed"]) if row["packed"] else None
+        known = unpack(row["packed"])
         if known is None:
             unreadable.append(row)
         else:
-            if isinstance(known.shape, Area) and is_large(known.shape):
+            if is_large(known.shape):
                 await aside(known.shape.warm_up)
             loaded.fences.append(fence_of(row, known))
         if number % _IN_ONE_GO == 0:
@@ -105,7 +101,7 @@ async def _take_from_geometry(database: Database, tenant_id: str, rows: Sequence
             if sent is None or known is None:
                 continue
             loaded.fences.append(fence_of(row, known))
-            if not row["packed"] or is_older(row["packed"]):
+            if is_older(row["packed"]):
                 loaded.unpacked.append((row["geofence_id"], known, sent["row_state"]))
 
 

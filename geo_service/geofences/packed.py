@@ -54,8 +54,10 @@ def pack(indexed_shape: IndexedShape) -> bytes:
     return _encode(_Packed(FORMAT, circle, parts, indexed_shape.area_m2, indexed_shape.footprint))
 
 
-def unpack(packed: bytes) -> IndexedShape | None:
-    """What was packed; None if it was in another format: make it anew from the GeoJSON."""
+def unpack(packed: bytes | None) -> IndexedShape | None:
+    """What was packed; None if nothing was, or in another format: make it anew from the GeoJSON."""
+    if packed is None:
+        return None
     try:
         read = _decode(packed)
         if read.format != FORMAT or not (read.circle or read.parts):
@@ -70,9 +72,11 @@ def unpack(packed: bytes) -> IndexedShape | None:
     return IndexedShape(Area(tuple(parts)), read.area_m2, read.footprint)
 
 
-def is_older(packed: bytes) -> bool:
-    """Whether it was packed in an earlier format (or is no such thing), so that the present one should replace it. A
+def is_older(packed: bytes | None) -> bool:
+    """Whether nothing was packed, or in an earlier format, or something else: the present one should replace it. A
     later one belongs to a newer process, which is just taking over."""
+    if packed is None:
+        return True
     try:
         found = msgspec.msgpack.decode(packed)[0]
     except (msgspec.DecodeError, ValueError, LookupError, TypeError):

@@ -5,7 +5,7 @@ from typing import Any
 from geo_service.database.database import Connection, Database
 from geo_service.database.errors import TransientConflict
 from geo_service.database.queries import load_queries
-from geo_service.geofences.aside import aside, is_large
+from geo_service.geofences.aside import with_shape
 from geo_service.geofences.loading import Applied, store_of
 from geo_service.geofences.placement import FenceRules, too_far_m
 from geo_service.geofences.stored_shapes import Row, shape_of
@@ -156,7 +156,10 @@ class _Stores:
         limit_m, left_behind = self._rules.store_distance_m, list[str]()
         async for row in conn.cursor(_SQL.outlines_of_store, before.store_id, prefetch=100):
             known = await shape_of(row)
-            if known is not None and await _is_left(known.shape, before.entrance, after.entrance, limit_m):
+            if known is None:
+                continue
+            shape = known.shape
+            if await with_shape(shape, _is_left, shape, before.entrance, after.entrance, limit_m):
                 left_behind.append(row["geofence_id"])
                 if len(left_behind) == _NAMED:
                     break
@@ -195,14 +198,8 @@ def _no_store(store_id: str) -> Problem:
     return not_found(f"There is no store {store_id}, or it is not one of yours.")
 
 
-async def _is_left(shape: Shape, before: LatLng, after: LatLng, limit_m: float) -> bool:
+def _is_left(shape: Shape, before: LatLng, after: LatLng, limit_m: float) -> bool:
     """Whether a geofence that was near the entrance is no longer."""
-    if is_large(shape):
-        return await aside(_is_left_now, shape, before, after, limit_m)
-    return _is_left_now(shape, before, after, limit_m)
-
-
-def _is_left_now(shape: Shape, before: LatLng, after: LatLng, limit_m: float) -> bool:
     return too_far_m(shape, after, limit_m) is not None and too_far_m(shape, before, limit_m) is None
 
 

@@ -5,10 +5,9 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from geo_service.geofences.aside import aside, is_large
+from geo_service.geofences.aside import with_shape
 from geo_service.geofences.packed import IndexedShape, indexed, unpack
 from geo_service.shapes.geojson import stored_shape
-from geo_service.shapes.geometry import Shape
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -17,8 +16,7 @@ _LOG = structlog.get_logger(__name__)
 
 async def shape_of(row: Row) -> IndexedShape | None:
     """The shape of a row with `packed`, `geometry` and `radius_m`."""
-    known = unpack(row["packed"]) if row["packed"] else None
-    return known or await shape_from_geometry(row)
+    return unpack(row["packed"]) or await shape_from_geometry(row)
 
 
 async def shape_from_geometry(row: Row) -> IndexedShape | None:
@@ -26,12 +24,7 @@ async def shape_from_geometry(row: Row) -> IndexedShape | None:
     was mended by hand must not stand in the way of the others."""
     try:
         shape = stored_shape(row["geometry"], row["radius_m"])
-        return await aside(indexed, shape) if is_large(shape) else indexed(shape)
+        return await with_shape(shape, indexed, shape)
     except (ValueError, TypeError, LookupError, ArithmeticError) as failure:
         _LOG.error("geofence_unreadable", geofence_id=row["geofence_id"], error=type(failure).__name__)
         return None
-
-
-async def signed_distance_m(shape: Shape, lat: float, lng: float) -> float:
-    """`shape.signed_distance_m`, of a shape that nobody has asked before."""
-    return await aside(shape.signed_distance_m, lat, lng) if is_large(shape) else shape.signed_distance_m(lat, lng)

@@ -59,6 +59,7 @@ class CellTable:
 
     def get(self, cell: int) -> Sequence[int]:
         """The postings of a cell, a copy that later edits do not touch; empty where there are none."""
+        # As `_slot`, spelled out: every ping comes through here.
         hashed = cell * _SPREAD
         segment = hashed >> _SEGMENT_SHIFT & self._mask
         if segment >= self._segments:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from geo_service.database.database import Database
+from geo_service.database.database import Connection, Database, open_connection
 from tests.integration.choice_rig import ChoiceRig
 from tests.integration.crm_rig import CrmRig
 from tests.integration.manager_rig import ManagerRig, make_tenant
@@ -57,3 +57,12 @@ async def crm_rig(database: Database, database_dsn: str, tenant_id: str) -> CrmR
     rig = CrmRig(database, database_dsn, tenant_id)
     await rig.set_up()
     return rig
+
+
+@pytest.fixture
+async def by_hand(database_dsn: str, tenant_id: str) -> AsyncIterator[Connection]:
+    """Somebody at a prompt, as the owner of the database."""
+    connection = await open_connection(database_dsn, role=None)
+    await connection.execute("select set_config('geo.tenant', $1, false)", tenant_id)
+    yield connection
+    await connection.close()

@@ -1,11 +1,11 @@
 """An edit of this process is read back at once; what the feed tells of it later is not read again, all else is."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from geo_service.database.database import Connection, Database, open_connection
+from geo_service.database.database import Connection, Database
 from geo_service.database.feed import Change
 from geo_service.geofences.loading import load_fences
 from geo_service.shapes.geometry import Circle
@@ -40,14 +40,6 @@ class Rig(ManagerRig):
         shape = index.shape("f1")
         assert isinstance(shape, Circle)
         return shape.radius_m
-
-
-@pytest.fixture
-async def by_hand(database_dsn: str, tenant_id: str) -> AsyncIterator[Connection]:
-    connection = await open_connection(database_dsn, role=None)
-    await connection.execute("select set_config('geo.tenant', $1, false)", tenant_id)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

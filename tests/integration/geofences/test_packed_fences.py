@@ -1,27 +1,17 @@
 """What is packed beside a geometry follows it, whoever edits; and nobody is told of what only follows."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
-from geo_service.database.database import Connection, Database, open_connection
+from geo_service.database.database import Connection, Database
 from geo_service.geofences.packed import FORMAT, indexed, pack, unpack
 from geo_service.live import LiveTenants
 from geo_service.shapes.geometry import Circle
 from tests.integration.manager_rig import ManagerRig
 
 LAT, LNG = 48.13743, 11.57549
-
-
-@pytest.fixture
-async def by_hand(database_dsn: str, tenant_id: str) -> AsyncIterator[Connection]:
-    """Somebody at a prompt, as the owner of the database."""
-    connection = await open_connection(database_dsn, role=None)
-    await connection.execute("select set_config('geo.tenant', $1, false)", tenant_id)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
